@@ -1,0 +1,520 @@
+/* backprop: trains feed-forward networks by minibatch backpropagation on multicore CPUs.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Read from top to bottom: things stand in the order in which data flows.
+ *
+ *     data set -> encoder -> examples -> network -> trainer -> evaluate, predict -> model file
+ *
+ * Errors. Every function that can fail returns a bp_status and takes a bp_error of the caller's as its last argument; it
+ * may be NULL. On any status but BP_OK nothing has been written to a result argument, and what was half built is freed.
+ * The library never prints and never exits.
+ *
+ * Memory. What a _create, _read, _fit or _load function hands out belongs to the caller and is given back to the
+ * matching _free, which accepts NULL. A bp_allocator is copied into the handle; NULL stands for aligned_alloc and free.
+ * Text and arrays handed in are copied unless "borrow" is said. Nothing is allocated during a step.
+ *
+ * Threads. Functions on different handles may run at once; on one handle, only those that take it as const. One thread
+ * is used unless settings say more. Callbacks run on the calling thread, outside any parallel region.
+ *
+ * Numbers. Matrices are row-major, W is [inputs, outputs]. Results depend on data, settings and seed alone: not on
+ * threads, instruction set or gradient strategy. The floating-point control state of the caller is as it was afterwards. */
+#ifndef BACKPROP_H
+#define BACKPROP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BP_VERSION_MAJOR 0
+#define BP_VERSION_MINOR 1
+#define BP_VERSION_PATCH 0
+
+#if defined(_WIN32)
+#error "backprop is for Linux"
+#endif
+#ifndef BP_API
+#define BP_API __attribute__((visibility("default")))
+#endif
+
+/* The version of the library that runs, "0.1.0"; static text. */
+BP_API const char *bp_version(void);
+
+/* ------------------------------------------------------------------------------------------------- status and error */
+
+typedef enum bp_status {
+    BP_OK = 0,
+    BP_INVALID = 1,   /* an argument or a setting that makes no sense here */
+    BP_NO_MEMORY = 2, /* the allocator refused */
+    BP_IO = 3,        /* the system refused to open, read, write, sync or rename */
+    BP_BAD_FILE = 4,  /* a file's content is damaged or not what was asked for */
+    BP_DIVERGED = 5,  /* a loss or a gradient is not finite */
+    BP_CANCELLED = 6, /* bp_trainer_cancel or a callback asked to stop */
+    BP_FORKED = 7     /* a handle of the parent is used in a child of fork */
+} bp_status;
+
+/* What went wrong, and where. `text` is a whole sentence that names the cause and includes the place. */
+typedef struct bp_error {
+    int32_t status;    /* a bp_status */
+    int32_t system;    /* errno where the system refused, else 0 */
+    uint64_t line;     /* line of a text file, counted from 1; 0: not known */
+    uint64_t offset;   /* byte of a binary file, where `line` is 0 */
+    uint64_t step;     /* BP_DIVERGED: the step, counted from 1 */
+    int32_t layer;     /* BP_DIVERGED: the layer counted from 1 whose gradient it is; 0: the loss */
+    int32_t reserved;
+    char text[1000];
+} bp_error;
+
+/* A status in two or three words; static text. */
+BP_API const char *bp_status_text(bp_status status);
+
+/* Memory for one handle. `allocate` returns `size` bytes at a multiple of `alignment` (a power of two), or NULL; it need
+ * not clear them. `release` gets the same size. Both may be called from the thread that creates or frees the handle only. */
+typedef struct bp_allocator {
+    void *context;
+    void *(*allocate)(void *context, size_t size, size_t alignment);
+    void (*release)(void *context, void *memory, size_t size);
+} bp_allocator;
+
+/* --------------------------------------------------------------------------------------------------------- settings */
+
+typedef enum bp_task { BP_TASK_AUTO, BP_TASK_REGRESSION, BP_TASK_BINARY, BP_TASK_MULTICLASS } bp_task;
+typedef enum bp_scale { BP_SCALE_AUTO, BP_SCALE_STANDARD, BP_SCALE_RANGE, BP_SCALE_NONE } bp_scale;
+typedef enum bp_header { BP_HEADER_AUTO, BP_HEADER_YES, BP_HEADER_NO } bp_header;
+
+/* g(z) and g'(z):  identity z, 1 | relu z > 0 ? z : 0, z > 0 | leaky_relu z > 0 ? z : z / 100, z > 0 ? 1 : 1 / 100
+ *                  sigmoid 1 / (1 + e^-z), a (1 - a) | tanh, 1 - a^2                       (torch.nn's, with its defaults) */
+typedef enum bp_activation { BP_IDENTITY, BP_RELU, BP_LEAKY_RELU, BP_SIGMOID, BP_TANH } bp_activation;
+
+/* L of one example, summed over its n outputs; y^ is the last layer's z, which has no activation.
+ *   squared_error          1/2 sum (y^ - y)^2
+ *   cross_entropy          -sum y log softmax(y^)                 y one-hot, or any distribution; n >= 2
+ *   binary_cross_entropy   sum max(y^, 0) - y^ y + log(1 + e^-|y^|)           y in [0, 1]
+ *   auto                   by task: regression, multiclass, binary; squared_error where task is auto too */
+typedef enum bp_loss { BP_LOSS_AUTO, BP_SQUARED_ERROR, BP_CROSS_ENTROPY, BP_BINARY_CROSS_ENTROPY } bp_loss;
+
+/* torch.optim's formulas and defaults: sgd (momentum 0, nesterov no), adam and adamw (beta1 0.9, beta2 0.999, epsilon
+ * 1e-8). Weight decay: on W only, not on b; added to the gradient in sgd and adam, decoupled in adamw. */
+typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW } bp_optimizer;
+
+/* The rate of update t of n = epochs x minibatches, t = 0, 1, ...; a warm-up of w updates first takes (t + 1) / w of it.
+ *   constant   1 | linear  1 - (t - w) / (n - w) | cosine  (1 + cos(pi (t - w) / (n - w))) / 2 */
+typedef enum bp_schedule { BP_CONSTANT, BP_LINEAR, BP_COSINE } bp_schedule;
+
+/* First weights, uniform in (-u, u): he u = sqrt(6 / k), glorot sqrt(6 / (k + n)), lecun sqrt(3 / k); biases 0. auto: he
+ * before relu and leaky_relu, glorot before sigmoid and tanh, lecun before identity. */
+typedef enum bp_init_scheme { BP_INIT_AUTO, BP_INIT_HE, BP_INIT_GLOROT, BP_INIT_LECUN } bp_init_scheme;
+
+/* What early stopping watches, on the validation rows. auto: the loss. rmse and mae need a regression, accuracy classes. */
+typedef enum bp_metric { BP_METRIC_AUTO, BP_METRIC_LOSS, BP_METRIC_ACCURACY, BP_METRIC_RMSE, BP_METRIC_MAE, BP_METRIC_R2 } bp_metric;
+
+typedef enum bp_shuffle { BP_SHUFFLE_FULL, BP_SHUFFLE_NONE } bp_shuffle;
+typedef enum bp_precision { BP_F32 } bp_precision;
+
+/* How minibatch gradients meet: in buffers of each thread's own, or computed tile by tile by the tiles' owners. */
+typedef enum bp_gradient { BP_GRADIENT_AUTO, BP_GRADIENT_BUFFERS, BP_GRADIENT_TILES } bp_gradient;
+
+/* The upper limit on the instruction set. */
+typedef enum bp_isa { BP_ISA_AUTO, BP_ISA_SCALAR, BP_ISA_AVX2, BP_ISA_AVX512 } bp_isa;
+
+#define BP_HIDDEN_MAX 64
+#define BP_TEXT_MAX 4096
+
+/* Everything that can be chosen, in one place. Fill it by bp_settings_init, then by field or by bp_settings_set; each
+ * field's key is its name with '-' for '_'. bp_setting_at lists keys, ranges and defaults. */
+typedef struct bp_settings {
+    uint64_t size;  /* sizeof(bp_settings), for binaries that are older than the library */
+    uint64_t given; /* bit i: bp_settings_set was called for entry i of the table */
+
+    /* data */
+    char target[BP_TEXT_MAX];         /* NAME[,NAME] */
+    char target_file[BP_TEXT_MAX];    /* path */
+    char ignore_columns[BP_TEXT_MAX]; /* NAME[,NAME] */
+    char weight_column[BP_TEXT_MAX];  /* NAME */
+    char categorical[BP_TEXT_MAX];    /* NAME[,NAME] */
+    int32_t header;                   /* bp_header */
+    int32_t scale;                    /* bp_scale */
+    int32_t task;                     /* bp_task */
+    double validation_split;          /* [0, 1); 0: none */
+
+    /* network */
+    uint32_t hidden[BP_HIDDEN_MAX]; /* units of each hidden layer */
+    uint32_t hidden_count;
+    int32_t activation;  /* bp_activation, of the hidden layers */
+    int32_t loss;        /* bp_loss */
+    int32_t init_scheme; /* bp_init_scheme */
+
+    /* training */
+    int32_t optimizer;    /* bp_optimizer */
+    int32_t nesterov;     /* 0 or 1 */
+    int32_t schedule;     /* bp_schedule; set by text as NAME[:warmup=STEPS] */
+    uint64_t warmup;      /* updates */
+    double learning_rate; /* 0: by optimizer, sgd 0.01, others 0.001 */
+    double momentum;
+    double beta1;
+    double beta2;
+    double epsilon;
+    double weight_decay;
+    uint64_t batch_size; /* rows of a minibatch; 0: all */
+    uint64_t epochs;
+    uint64_t patience; /* epochs without a better metric; 0: no early stopping */
+    int32_t metric;    /* bp_metric */
+    int32_t shuffle;   /* bp_shuffle */
+    uint64_t seed;
+
+    /* how it is computed: nothing here changes a result, but for precision */
+    uint32_t threads; /* an upper limit; 0: as many as the machine, affinity mask and quota give */
+    int32_t exact_threads;
+    int32_t precision; /* bp_precision */
+    int32_t gradient;  /* bp_gradient */
+    int32_t isa;       /* bp_isa */
+    int32_t reserved;
+} bp_settings;
+
+/* One entry of the settings table; texts are static. */
+typedef struct bp_setting {
+    const char *key;
+    const char *values;  /* "N", "F", "NAME[,NAME...]" or the names to choose from, "a|b|c" */
+    const char *initial; /* the default, as text */
+    const char *help;
+    int32_t fixes_result; /* 1 where the trained network depends on it */
+    int32_t reserved;
+} bp_setting;
+
+/* Every field at its default. `size` is sizeof(bp_settings). */
+BP_API void bp_settings_init(bp_settings *settings, size_t size);
+
+/* Sets one key from text, as on the command line: "learning-rate", "0.01". BP_INVALID names the key, the text and what
+ * would be right. */
+BP_API bp_status bp_settings_set(bp_settings *settings, const char *key, const char *text, bp_error *error);
+
+/* Writes one key's value as bp_settings_set would read it, NUL-terminated, cut at `capacity`. */
+BP_API bp_status bp_settings_get(const bp_settings *settings, const char *key, char *text, size_t capacity, bp_error *error);
+
+/* Entry `index` of the table; NULL behind the last. */
+BP_API const bp_setting *bp_setting_at(size_t index);
+
+/* Refuses settings out of range, and settings given by bp_settings_set that have no effect beside the others, such as a
+ * momentum for adam. The create functions call it. */
+BP_API bp_status bp_settings_check(const bp_settings *settings, bp_error *error);
+
+/* --------------------------------------------------------------------------------------------------------- data set */
+
+typedef enum bp_type { BP_TYPE_U8, BP_TYPE_I32, BP_TYPE_F32, BP_TYPE_F64 } bp_type;
+
+/* A matrix of the caller's. Element (r, c) is at data + r * stride + c * size of the type. */
+typedef struct bp_array {
+    const void *data;
+    int32_t type; /* bp_type */
+    int32_t reserved;
+    uint64_t rows;
+    uint64_t columns;
+    uint64_t stride; /* bytes from row to row; 0: columns are contiguous and rows follow each other */
+} bp_array;
+
+/* Rows of a data set: indices counted from 0, or all of them where `index` is NULL. */
+typedef struct bp_rows {
+    const uint64_t *index; /* [count] */
+    uint64_t count;        /* where index is NULL: not looked at */
+} bp_rows;
+
+/* Columns of inputs, targets and perhaps weights, each in a type of its own, as the file has them. */
+typedef struct bp_dataset bp_dataset;
+
+/* Reads a file whole. By its name: .csv, .tsv, *-ubyte or .idx, each also with .gz; "-" is CSV on standard input. Settings
+ * used: target, target-file, ignore-columns, weight-column, categorical, header, task. An IDX file of images finds its
+ * labels by name. A target that is missing is an error that lists the columns, unless `target_optional`. */
+BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
+                                 bp_dataset **result, bp_error *error);
+
+/* A data set over arrays of the caller's, borrowed: they must outlive it. `weight` may be NULL; `y` may be NULL where
+ * only predictions are wanted. Columns are named x1, x2, ... and y1, y2, ... */
+BP_API bp_status bp_dataset_borrow(const bp_array *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
+                                   bp_dataset **result, bp_error *error);
+
+BP_API uint64_t bp_dataset_rows(const bp_dataset *dataset);
+
+/* One column: its name, and for a column of categories how many there are. Static while the data set lives. */
+typedef struct bp_column_info {
+    const char *name;
+    int32_t role;         /* 0 input, 1 target, 2 weight, 3 not used */
+    int32_t categorical;  /* 1: categories, 0: numbers */
+    int32_t type;         /* bp_type in memory; of categories, that of their codes */
+    int32_t has_missing;  /* 1 where a value is missing */
+    uint64_t categories;  /* how many */
+} bp_column_info;
+
+BP_API uint64_t bp_dataset_columns(const bp_dataset *dataset);
+BP_API bp_status bp_dataset_column(const bp_dataset *dataset, uint64_t column, bp_column_info *result, bp_error *error);
+
+/* The text of one field, as it would stand in a CSV file without quotes; cut at `capacity`, NUL-terminated. */
+BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity, bp_error *error);
+
+BP_API void bp_dataset_free(bp_dataset *dataset);
+
+/* Splits rows 0 ... rows - 1 of `dataset` in training and validation rows by settings.validation_split and seed,
+ * stratified by class where `encoder` says classes. Both are written in ascending order: training [rows], validation
+ * [rows]; the counts say how many each got. Every class and both sides keep a row where that is possible. */
+typedef struct bp_encoder bp_encoder;
+BP_API bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training, uint64_t *training_count,
+                                  uint64_t *validation, uint64_t *validation_count, bp_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- encoder */
+
+/* What turns columns into a network's numbers: types, categories, means and scales, class names. Fitted on training rows
+ * only, kept in the model file. */
+typedef struct bp_encoder_info {
+    int32_t task;     /* bp_task, never auto */
+    int32_t reserved;
+    uint32_t inputs;  /* of the network: one per number, one per category */
+    uint32_t outputs; /* of the network: one per target, one per class; one for two classes */
+    uint32_t classes; /* 0 in a regression */
+    uint32_t targets; /* target columns */
+} bp_encoder_info;
+
+/* Settings used: scale, task. (x - mean) / scale is computed in double and rounded once to f32. */
+BP_API bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, const bp_allocator *allocator,
+                                bp_encoder **result, bp_error *error);
+BP_API void bp_encoder_describe(const bp_encoder *encoder, bp_encoder_info *info);
+
+/* A class's name; NULL behind the last, or in a regression. Static while the encoder lives. */
+BP_API const char *bp_encoder_class(const bp_encoder *encoder, uint32_t index);
+
+/* A network input's name: the column's, or "column=category". Static while the encoder lives. */
+BP_API const char *bp_encoder_input(const bp_encoder *encoder, uint32_t index);
+
+/* A target column's name. Static while the encoder lives. */
+BP_API const char *bp_encoder_target(const bp_encoder *encoder, uint32_t index);
+
+/* y [m, outputs] from network units to the target's own, in place; nothing is done to classes. */
+BP_API void bp_encoder_decode(const bp_encoder *encoder, uint64_t m, double *y);
+BP_API void bp_encoder_free(bp_encoder *encoder);
+
+/* Rows as a network sees them: inputs x in u8 or f32, targets and weights in f32. */
+typedef struct bp_examples bp_examples;
+
+/* Applies the encoder to all rows of a data set, columns found by name. Bytes that only need dividing stay bytes in the
+ * data set's memory, which must then outlive the examples; so it must always outlive them. `with_targets` 0: y is left
+ * out. A category never seen in fitting is all zeros; a missing number is BP_BAD_FILE. */
+BP_API bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset, int with_targets, const bp_allocator *allocator,
+                                  bp_examples **result, bp_error *error);
+
+/* Examples over arrays of the caller's, already in network units, borrowed: x [rows, inputs] f32 or u8 (then divided by
+ * 255), y [rows, outputs] f32 or NULL, weight [rows, 1] f32 or NULL. Weights are scaled to mean 1. */
+BP_API bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
+                                    bp_examples **result, bp_error *error);
+BP_API uint64_t bp_examples_rows(const bp_examples *examples);
+
+/* One row as the network sees it: x [inputs], y [outputs]; either may be NULL. BP_INVALID where there is no such row, or
+ * y is asked for and there is none. */
+BP_API bp_status bp_examples_row(const bp_examples *examples, uint64_t row, float *x, float *y, bp_error *error);
+BP_API void bp_examples_free(bp_examples *examples);
+
+/* ---------------------------------------------------------------------------------------------------------- network */
+
+/* Layers of weights W [k, n] and biases b [n]; hidden layers with the settings' activation, the last one with none. */
+typedef struct bp_network bp_network;
+
+/* A network inputs - hidden... - outputs with first weights by init_scheme and seed. Settings used: hidden, activation,
+ * loss, task, init-scheme, seed. */
+BP_API bp_status bp_network_create(const bp_settings *settings, uint32_t inputs, uint32_t outputs, const bp_allocator *allocator,
+                                   bp_network **result, bp_error *error);
+BP_API void bp_network_free(bp_network *network);
+
+typedef struct bp_layer_info {
+    uint32_t inputs;    /* k */
+    uint32_t outputs;   /* n */
+    int32_t activation; /* bp_activation */
+    int32_t reserved;
+} bp_layer_info;
+
+/* Layers are counted from 0. */
+BP_API uint32_t bp_network_layers(const bp_network *network);
+BP_API bp_status bp_network_layer(const bp_network *network, uint32_t layer, bp_layer_info *result, bp_error *error);
+BP_API bp_loss bp_network_loss(const bp_network *network);
+BP_API uint64_t bp_network_parameters(const bp_network *network); /* weights and biases */
+
+/* Copies: W [k, n], b [n]; either may be NULL. Not while a trainer steps this network. After bp_network_set call
+ * bp_trainer_sync on a trainer that holds the network. */
+BP_API bp_status bp_network_get(const bp_network *network, uint32_t layer, float *W, float *b, bp_error *error);
+BP_API bp_status bp_network_set(bp_network *network, uint32_t layer, const float *W, const float *b, bp_error *error);
+
+/* A model file: safetensors, readable by torch's load_state_dict; see docs/model-format.md. The encoder may be NULL; so
+ * may the settings, which are kept as metadata where they fix the result. Replaced atomically and durably, or left as it
+ * was. */
+BP_API bp_status bp_model_save(const char *path, const bp_network *network, const bp_encoder *encoder, const bp_settings *settings,
+                               bp_error *error);
+
+/* Any of the three results may be NULL. A model without an encoder gives *encoder = NULL. */
+BP_API bp_status bp_model_load(const char *path, const bp_allocator *allocator, bp_network **network, bp_encoder **encoder,
+                               bp_settings *settings, bp_error *error);
+
+/* The same from bytes in memory. */
+BP_API bp_status bp_model_parse(const void *bytes, size_t size, const bp_allocator *allocator, bp_network **network,
+                                bp_encoder **encoder, bp_settings *settings, bp_error *error);
+
+/* What predicting needs besides the network: activations of `rows` rows on each of `threads` threads (0: as many as the
+ * machine gives). One for each caller's thread. */
+typedef struct bp_workspace bp_workspace;
+BP_API bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_isa isa, const bp_allocator *allocator,
+                                     bp_workspace **result, bp_error *error);
+BP_API void bp_workspace_free(bp_workspace *workspace);
+
+/* y [m, outputs] from x [m, inputs], both in network units: softmax or logistic applied where the loss has it. A row has
+ * the same bits alone or among others. Any m. x and y may not overlap. */
+BP_API bp_status bp_network_predict(const bp_network *network, bp_workspace *workspace, uint64_t m, const float *x, float *y,
+                                    bp_error *error);
+
+/* The same for chosen rows of examples: y [rows, outputs]. */
+BP_API bp_status bp_network_predict_rows(const bp_network *network, bp_workspace *workspace, const bp_examples *examples, bp_rows rows,
+                                         float *y, bp_error *error);
+
+typedef struct bp_metrics {
+    uint64_t rows;
+    double loss;     /* 1/m sum w L, in network units */
+    double accuracy; /* share of rows whose most likely class is right; NaN in a regression */
+    double rmse;     /* in the target's own unit; NaN for classes; over all outputs */
+    double mae;
+    double r2;       /* mean over outputs; NaN where a target is constant */
+    double baseline_accuracy; /* of the rows' majority class */
+    double baseline_rmse;     /* of the rows' mean */
+    double baseline_mae;
+} bp_metrics;
+
+/* Metrics over chosen rows. `encoder` gives the target's unit; NULL: network units. */
+BP_API bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
+                                     const bp_examples *examples, bp_rows rows, bp_metrics *result, bp_error *error);
+
+/* ---------------------------------------------------------------------------------------------------------- trainer */
+
+/* Trains a network in place; the network is borrowed and must outlive the trainer. Settings used: training and how. */
+typedef struct bp_trainer bp_trainer;
+
+/* Bytes that bp_trainer_create carves, for those who bring the memory. */
+BP_API bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings, size_t *bytes, bp_error *error);
+
+/* `memory` [bytes] at a multiple of 64, the caller's and to outlive the trainer, or NULL: the allocator's. A minibatch has
+ * settings.batch_size rows at most (0 is refused here: say how many rows "all" are). */
+BP_API bp_status bp_trainer_create(bp_network *network, const bp_settings *settings, void *memory, size_t bytes,
+                                   const bp_allocator *allocator, bp_trainer **result, bp_error *error);
+BP_API void bp_trainer_free(bp_trainer *trainer);
+
+/* One step on a minibatch of the caller's: forward, loss, backward, update. m may be less than batch_size: x [m, inputs],
+ * y [m, outputs], weight [m] or NULL, as they are used once, 1/m sum w L. J may be NULL. BP_DIVERGED: a loss that is not finite
+ * has not been used for an update. */
+BP_API bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight, double *J,
+                                 bp_error *error);
+
+/* The same in parts, for those who have a loss of their own; parts give the bits of the whole.
+ *   forward    y_hat [m, outputs] is the last layer's z, before any softmax; may be NULL
+ *   loss       the network's own, of the rows given to forward; J may be NULL
+ *   backward   d_y_hat [m, outputs] is dL/dy^ of each example, not divided by m, or NULL after bp_trainer_loss;
+ *              d_x [m, inputs] gets dL/dx of each example; may be NULL. A second backward replaces the first.
+ *   gradient   dJ/dW [k, n] and dJ/db [n] of one layer, read and replaced; either may be NULL
+ *   update     one step of the optimizer; rate <= 0: the settings' rate and schedule */
+BP_API bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error);
+BP_API bp_status bp_trainer_loss(bp_trainer *trainer, const float *y, const float *weight, double *J, bp_error *error);
+BP_API bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error);
+BP_API bp_status bp_trainer_gradient_get(const bp_trainer *trainer, uint32_t layer, float *dW, float *db, bp_error *error);
+BP_API bp_status bp_trainer_gradient_set(bp_trainer *trainer, uint32_t layer, const float *dW, const float *db, bp_error *error);
+BP_API bp_status bp_trainer_update(bp_trainer *trainer, double rate, bp_error *error);
+
+/* Takes up weights that bp_network_set has changed. */
+BP_API void bp_trainer_sync(bp_trainer *trainer);
+
+/* target = (1 - tau) target + tau network, tau in (0, 1]; 1 copies. For readers that predict while training goes on, and
+ * for soft targets. The two networks have the same layers. */
+BP_API bp_status bp_trainer_publish(const bp_trainer *trainer, double tau, bp_network *target, bp_error *error);
+
+/* Where a fit stands. */
+typedef struct bp_progress {
+    uint64_t epoch;       /* finished epochs */
+    uint64_t step;        /* finished steps, of all epochs */
+    uint64_t examples;    /* rows used, of all epochs */
+    uint64_t epochs;      /* as the settings say */
+    uint64_t steps;       /* of one epoch */
+    uint64_t rows;        /* of one epoch */
+    double seconds;       /* since the fit began or was resumed */
+    double train_loss;    /* mean over the rows of this epoch so far; at an epoch's end, of it */
+    double learning_rate; /* of the last update */
+    bp_metrics validation; /* of the last finished epoch; rows is 0 where there is none */
+    uint64_t best_epoch;  /* counted from 1; 0: none yet */
+} bp_progress;
+
+/* Both may be NULL; a non-zero answer stops the fit as bp_trainer_cancel does. `epoch` is called after each epoch, `pause`
+ * after every pause_steps steps or pause_seconds seconds (0: not by this). Both may call bp_trainer_checkpoint. */
+typedef struct bp_callbacks {
+    void *context;
+    int (*epoch)(void *context, const bp_progress *progress);
+    int (*pause)(void *context, const bp_progress *progress);
+    uint64_t pause_steps;
+    double pause_seconds;
+} bp_callbacks;
+
+/* Trains for settings.epochs on the training rows, each epoch in an order of its own by seed. With validation examples,
+ * metrics follow each epoch, training stops after `patience` epochs without a better one, and the best weights are restored. Goes
+ * on where a resumed trainer stands. BP_DIVERGED: the network holds the weights of the last epoch's end (the first
+ * weights before any). BP_CANCELLED: the network is as far as it came, and bp_trainer_checkpoint can save it exactly. */
+BP_API bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
+                                const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
+                                bp_progress *result, bp_error *error);
+
+/* Asks a running fit to stop after its step. From any thread, and from a signal handler. */
+BP_API void bp_trainer_cancel(bp_trainer *trainer);
+
+/* Everything that training depends on, for a later process: weights, optimizer state, counters, best weights, the data's
+ * fingerprint and the settings that fix the result. During or after a fit. */
+BP_API bp_status bp_trainer_checkpoint(const bp_trainer *trainer, const char *path, bp_error *error);
+
+/* Takes it up, before bp_trainer_fit. BP_INVALID names the first setting that differs; other data are refused by fit. */
+BP_API bp_status bp_trainer_resume(bp_trainer *trainer, const char *path, bp_error *error);
+
+/* How steps are computed, and why, as text in the caller's buffer, cut at `capacity`. Returns the length of the whole. */
+BP_API size_t bp_trainer_plan(const bp_trainer *trainer, char *text, size_t capacity);
+BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer);  /* really used */
+BP_API const char *bp_trainer_isa(const bp_trainer *trainer);   /* "avx512"; static text */
+
+/* ---------------------------------------------------------------------------------------------- trace and gradcheck */
+
+/* One layer of one example, in double: vectors [n], dL_dW [k, n]. */
+typedef struct bp_trace_layer {
+    uint32_t inputs;  /* k */
+    uint32_t outputs; /* n */
+    const double *z;
+    const double *a;
+    const double *dL_da;
+    const double *dL_dz;
+    const double *dL_dW;
+    const double *dL_db;
+} bp_trace_layer;
+
+/* Forward and backward pass of one example by the reference, with all that it computes on the way. */
+typedef struct bp_trace bp_trace;
+BP_API bp_status bp_trace_create(const bp_network *network, const float *x, const float *y, const bp_allocator *allocator,
+                                 bp_trace **result, bp_error *error);
+BP_API double bp_trace_loss(const bp_trace *trace);
+BP_API bp_status bp_trace_at(const bp_trace *trace, uint32_t layer, bp_trace_layer *result, bp_error *error);
+BP_API void bp_trace_free(bp_trace *trace);
+
+/* Relative errors |u - v| / max(|u|, |v|, floor) of one layer's dJ/dW and dJ/db, the largest; floor is 1e-3 times the layer's largest
+ * entry, so that rounding in entries that cancel to nothing does not count. */
+typedef struct bp_gradcheck_layer {
+    double engine;       /* f32 engine against the reference */
+    double differences;  /* reference against central differences */
+    uint64_t checked;    /* entries compared with differences */
+    uint64_t skipped;    /* entries left out: a ReLU changed sides within the difference */
+} bp_gradcheck_layer;
+
+/* Over one minibatch of the caller's, m <= settings.batch_size; layers [bp_network_layers]. At most `entries` parameters of each layer
+ * are compared with differences, evenly spread; 0: all. */
+BP_API bp_status bp_gradcheck(bp_network *network, const bp_settings *settings, uint64_t m, const float *x, const float *y,
+                              uint64_t entries, const bp_allocator *allocator, bp_gradcheck_layer *layers, bp_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "size.h"
+
+static void *default_allocate(void *context, size_t size, size_t alignment)
+{
+    (void)context;
+    return aligned_alloc(alignment, bp_size_round_up(size, alignment));
+}
+
+static void default_release(void *context, void *memory, size_t size)
+{
+    (void)context;
+    (void)size;
+    free(memory);
+}
+
+bp_allocator bp_allocator_or_default(const bp_allocator *allocator)
+{
+    return allocator ? *allocator : (bp_allocator){.allocate = default_allocate, .release = default_release};
+}
+
+void *bp_allocate(const bp_allocator *allocator, size_t size)
+{
+    if (size > SIZE_MAX / 2) /* rounding up would overflow; no machine has it */
+        return NULL;
+    return allocator->allocate(allocator->context, size ? size : 1, BP_ALIGNMENT);
+}
+
+void *bp_allocate_zeroed(const bp_allocator *allocator, size_t size)
+{
+    void *memory = bp_allocate(allocator, size);
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+void bp_release(const bp_allocator *allocator, void *memory, size_t size)
+{
+    if (memory)
+        allocator->release(allocator->context, memory, size ? size : 1);
+}
+
+bp_status bp_grow(const bp_allocator *allocator, void **memory, size_t *capacity, size_t need, bp_error *error)
+{
+    if (need <= *capacity)
+        return BP_OK;
+    size_t larger = bp_size_max(need, *capacity < SIZE_MAX / 4 ? 2 * *capacity : need);
+    void *moved = bp_allocate(allocator, larger);
+    if (!moved)
+        return bp_fail(error, BP_NO_MEMORY, "a block of %zu bytes could not grow to %zu: memory was refused", *capacity, larger);
+    if (*memory)
+        memcpy(moved, *memory, *capacity);
+    bp_release(allocator, *memory, *capacity);
+    *memory = moved;
+    *capacity = larger;
+    return BP_OK;
+}
+
+void *bp_arena_take(bp_arena *arena, size_t count, size_t size)
+{
+    size_t bytes, end;
+
+    if (arena->used == SIZE_MAX || !bp_size_mul(count, size, &bytes) || !bp_size_add(arena->used, bytes, &end) ||
+        end > SIZE_MAX / 2) {
+        arena->used = SIZE_MAX;
+        return NULL;
+    }
+    unsigned char *view = arena->base ? arena->base + arena->used : NULL;
+    arena->used = bp_size_round_up(end, BP_ALIGNMENT);
+    return view;
+}

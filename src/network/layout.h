@@ -1,0 +1,40 @@
+/* Where each layer's weights and biases lie in the flat block of parameters.
+ *
+ * A matrix of c columns is kept in panels of 32 columns, X[rows][c] -> [panels][rows][32], the last panel padded with +0.
+ * A layer is its W panels [panels of n][k][32], then its bias [panels of n][32]; layers follow each other:
+ *
+ *      | W0 | b0 | W1 | b1 | ...        every part begins at a multiple of 32 floats
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_LAYOUT_H
+#define BP_LAYOUT_H
+
+#include "backprop.h"
+
+#define BP_PANEL 32                        /* columns of a panel: two AVX-512 vectors, a register tile's width */
+#define BP_LAYERS_MAX (BP_HIDDEN_MAX + 1)  /* with weights */
+#define BP_WIDTH_MAX ((uint32_t)1 << 24)   /* units of a layer: products of two widths stay far below 2^63 */
+
+typedef struct bp_layer {
+    uint32_t k;               /* inputs */
+    uint32_t n;               /* outputs */
+    bp_activation activation;
+    uint32_t k_panels;        /* of a matrix with k columns */
+    uint32_t n_panels;
+    size_t w;                 /* first float of W */
+    size_t b;                 /* first float of b */
+} bp_layer;
+
+typedef struct bp_layout {
+    uint32_t layers;
+    bp_layer layer[BP_LAYERS_MAX];
+    size_t floats;            /* of the whole block, padding included */
+} bp_layout;
+
+/* sizes [layers + 1]. BP_INVALID for a width of 0 or above BP_WIDTH_MAX, and where the block overflows a size. */
+bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_layout *layout, bp_error *error);
+
+/* Panels that hold that many columns. */
+uint32_t bp_panels(uint32_t columns);
+
+#endif
