@@ -1,0 +1,62 @@
+/* Every file that the library opens, reads or replaces: one table of system calls, and three things made of them.
+ *
+ * A file is replaced in steps of which none harms the old one:
+ *
+ *      open DIR/.backprop-RANDOM.tmp (O_EXCL) -> write -> fsync -> close -> rename to PATH -> fsync DIR
+ *
+ * Invariant: PATH holds either all old bytes or all new ones, and after a failure no temporary file is left.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_FILE_H
+#define BP_FILE_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "backprop.h"
+
+/* The system's calls, with its own meanings. */
+typedef struct bp_file_calls {
+    int (*open)(const char *path, int flags, mode_t mode);
+    ssize_t (*read)(int fd, void *buffer, size_t size);
+    ssize_t (*write)(int fd, const void *bytes, size_t size);
+    int (*fsync)(int fd);
+    int (*fstat)(int fd, struct stat *status);
+    int (*lstat)(const char *path, struct stat *status);
+    int (*fchmod)(int fd, mode_t mode);
+    int (*rename)(const char *from, const char *to);
+    int (*unlink)(const char *path);
+    int (*close)(int fd);
+} bp_file_calls;
+
+extern const bp_file_calls bp_file_system;
+
+/* &bp_file_system, but for tests that make a call fail. */
+extern const bp_file_calls *bp_file_table;
+
+/* Opens a file for reading. BP_IO where the system refuses, BP_BAD_FILE for a directory. Give *fd to bp_file_close. */
+bp_status bp_file_open_read(const char *path, int *fd, bp_error *error);
+
+/* Reads until `size` bytes are there or the file ends: *got < size only at the end. `path` is for the message. */
+bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const char *path, bp_error *error);
+
+/* A close after reading: nothing in it can be lost. */
+void bp_file_close(int fd);
+
+/* The whole content, given back by bp_release(allocator, *bytes, *size). Of a regular file, what it held when it was opened;
+ * a pipe is read to its end. BP_BAD_FILE for a directory and above `limit` bytes, which are then never allocated. */
+bp_status bp_file_read_whole(const char *path, const bp_allocator *allocator, size_t limit, void **bytes, size_t *size,
+                             bp_error *error);
+
+typedef struct bp_file_piece {
+    const void *data;
+    size_t size;
+} bp_file_piece;
+
+/* Makes the pieces, one after the other, the content of `path`. A symbolic link stays, and the file it points to is
+ * replaced; its permissions stay, a new file gets those of the umask. BP_INVALID where `path` is there and is no regular
+ * file, a link to nothing included. BP_IO leaves the old file, but for one case that the text names: the directory could
+ * not be synced after the rename; then the new file is in place and whole. */
+bp_status bp_file_replace(const char *path, const bp_file_piece *pieces, size_t count, bp_error *error);
+
+#endif
