@@ -1,0 +1,21 @@
+/* What the library and the program need of the settings table beyond the public functions.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_SETTINGS_H
+#define BP_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "backprop.h"
+
+/* *full = *settings as far as its size reaches, defaults behind it: what a function of the library looks at, so that a
+ * binary older than the library gets the defaults of fields that it does not know. */
+void bp_settings_complete(const bp_settings *settings, bp_settings *full);
+
+/* The table's entry for a key, NULL for an unknown one; *index (may be NULL) is its place. */
+const bp_setting *bp_setting_find(const char *key, size_t *index);
+
+/* Whether bp_settings_set was called for that key. */
+bool bp_settings_given(const bp_settings *settings, const char *key);
+
+#endif

@@ -1,0 +1,123 @@
+/* Which settings make no sense: out of range, at odds with each other, or given without having an effect.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "error.h"
+#include "settings.h"
+#include "settings_table.h"
+#include "text.h"
+
+static bp_status check_number(const bp_setting_entry *entry, const bp_settings *settings, bp_error *error)
+{
+    double value = bp_setting_number(entry, settings);
+    char number[32];
+
+    if ((entry->zero && value == 0) || bp_setting_in_range(entry, value))
+        return BP_OK;
+    bp_text_f64(value, number);
+    return bp_fail(error, BP_INVALID, "%s: %s is out of range", entry->setting.key, number);
+}
+
+static bp_status check_choice(const bp_setting_entry *entry, const bp_settings *settings, bp_error *error)
+{
+    int32_t place;
+
+    memcpy(&place, (const char *)settings + entry->offset, sizeof place);
+    if (place < 0 || place >= bp_setting_choices(entry))
+        return bp_fail(error, BP_INVALID, "%s: %ld stands for none of %s", entry->setting.key, (long)place, entry->setting.values);
+    return BP_OK;
+}
+
+static bp_status check_widths(const bp_settings *settings, bp_error *error)
+{
+    if (settings->hidden_count > BP_HIDDEN_MAX)
+        return bp_fail(error, BP_INVALID, "hidden: %lu layers, at most %d", (unsigned long)settings->hidden_count, BP_HIDDEN_MAX);
+    for (uint32_t i = 0; i < settings->hidden_count; i++)
+        if (settings->hidden[i] < 1 || settings->hidden[i] > BP_SETTING_WIDTH_MAX)
+            return bp_fail(error, BP_INVALID, "hidden: layer %lu has %lu units, expected 1 to %d", (unsigned long)i + 1,
+                           (unsigned long)settings->hidden[i], BP_SETTING_WIDTH_MAX);
+    return BP_OK;
+}
+
+static bp_status check_entry(const bp_setting_entry *entry, const bp_settings *settings, bp_error *error)
+{
+    switch (entry->kind) {
+    case BP_KIND_TEXT:
+        if (!memchr((const char *)settings + entry->offset, 0, BP_TEXT_MAX))
+            return bp_fail(error, BP_INVALID, "%s: text without end", entry->setting.key);
+        return BP_OK;
+    case BP_KIND_WIDTHS: return check_widths(settings, error);
+    case BP_KIND_CHOICE:
+    case BP_KIND_SCHEDULE: return check_choice(entry, settings, error);
+    case BP_KIND_REAL:
+    case BP_KIND_COUNT:
+    case BP_KIND_COUNT32: break;
+    }
+    return check_number(entry, settings, error);
+}
+
+/* Settings that one optimizer alone looks at. */
+static bp_status check_optimizer(const bp_settings *settings, bp_error *error)
+{
+    static const char *const of_sgd[] = {"momentum", "nesterov"}, *const of_adam[] = {"beta1", "beta2", "epsilon"};
+    bool sgd = settings->optimizer == BP_SGD;
+
+    for (size_t i = 0; !sgd && i < sizeof of_sgd / sizeof *of_sgd; i++)
+        if (bp_settings_given(settings, of_sgd[i]))
+            return bp_fail(error, BP_INVALID, "%s has no effect with optimizer %s; it belongs to sgd", of_sgd[i],
+                           settings->optimizer == BP_ADAM ? "adam" : "adamw");
+    for (size_t i = 0; sgd && i < sizeof of_adam / sizeof *of_adam; i++)
+        if (bp_settings_given(settings, of_adam[i]))
+            return bp_fail(error, BP_INVALID, "%s has no effect with optimizer sgd; it belongs to adam and adamw", of_adam[i]);
+    if (settings->nesterov && settings->momentum == 0)
+        return bp_fail(error, BP_INVALID, "nesterov needs a momentum above 0");
+    return BP_OK;
+}
+
+static bp_status check_loss(const bp_settings *settings, bp_error *error)
+{
+    bool entropy = settings->loss == BP_CROSS_ENTROPY || settings->loss == BP_BINARY_CROSS_ENTROPY;
+
+    if (settings->task == BP_TASK_REGRESSION && entropy)
+        return bp_fail(error, BP_INVALID, "loss: a cross-entropy is for classes, and the task is a regression");
+    if (settings->task == BP_TASK_BINARY && settings->loss == BP_CROSS_ENTROPY)
+        return bp_fail(error, BP_INVALID, "loss: cross_entropy needs an output for each class, and the binary task has one output; "
+                                          "binary_cross_entropy is the loss for it");
+    return BP_OK;
+}
+
+static bp_status check_metric(const bp_settings *settings, bp_error *error)
+{
+    bool of_numbers = settings->metric == BP_METRIC_RMSE || settings->metric == BP_METRIC_MAE || settings->metric == BP_METRIC_R2;
+
+    if (settings->task == BP_TASK_REGRESSION && settings->metric == BP_METRIC_ACCURACY)
+        return bp_fail(error, BP_INVALID, "metric: accuracy needs classes, and the task is a regression");
+    if ((settings->task == BP_TASK_BINARY || settings->task == BP_TASK_MULTICLASS) && of_numbers)
+        return bp_fail(error, BP_INVALID, "metric: rmse, mae and r2 need a regression, and the task has classes");
+    if (bp_settings_given(settings, "metric") && settings->metric != BP_METRIC_AUTO && settings->patience == 0)
+        return bp_fail(error, BP_INVALID, "metric has no effect with patience 0: nothing is watched");
+    return BP_OK;
+}
+
+static bp_status check_network(const bp_settings *settings, bp_error *error)
+{
+    if (settings->hidden_count == 0 && bp_settings_given(settings, "activation"))
+        return bp_fail(error, BP_INVALID, "activation has no effect with hidden none: the last layer has no activation");
+    return BP_OK;
+}
+
+bp_status bp_settings_check(const bp_settings *settings, bp_error *error)
+{
+    bp_settings full;
+
+    if (settings->size < offsetof(bp_settings, target))
+        return bp_fail(error, BP_INVALID, "settings of %llu bytes: call bp_settings_init first", (unsigned long long)settings->size);
+    bp_settings_complete(settings, &full);
+    for (size_t i = 0; i < BP_SETTINGS; i++)
+        BP_TRY(check_entry(&bp_setting_table[i], &full, error));
+    BP_TRY(check_optimizer(&full, error));
+    BP_TRY(check_loss(&full, error));
+    BP_TRY(check_metric(&full, error));
+    return check_network(&full, error);
+}

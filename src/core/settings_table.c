@@ -1,0 +1,81 @@
+/* The settings table: one entry for each key, from which defaults, reading, writing, help and checks are made.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "settings_table.h"
+
+#define FIELD(field) .offset = offsetof(bp_settings, field), .end = offsetof(bp_settings, field) + sizeof((bp_settings *)0)->field
+#define FIELDS(first, last) .offset = offsetof(bp_settings, first), .end = offsetof(bp_settings, last) + sizeof((bp_settings *)0)->last
+#define SHOW(key, values, initial, help, fixes) {key, values, initial, help, fixes, 0}
+
+/* The order is that of --help and of `given`: new entries go to the end. */
+const bp_setting_entry bp_setting_table[] = {
+    {SHOW("target", "NAME[,NAME...]", "", "column to predict", 1), FIELD(target), .kind = BP_KIND_TEXT},
+    {SHOW("target-file", "FILE", "", "targets, where they are in a file of their own", 0), FIELD(target_file), .kind = BP_KIND_TEXT},
+    {SHOW("ignore-columns", "NAME[,NAME...]", "", "columns to leave out", 1), FIELD(ignore_columns), .kind = BP_KIND_TEXT},
+    {SHOW("weight-column", "NAME", "", "column that says how much each example counts", 1), FIELD(weight_column), .kind = BP_KIND_TEXT},
+    {SHOW("categorical", "NAME[,NAME...]", "", "columns of numbers that stand for categories", 1), FIELD(categorical), .kind = BP_KIND_TEXT},
+    {SHOW("header", "auto|yes|no", "auto", "whether a CSV file's first line names the columns", 1), FIELD(header), .kind = BP_KIND_CHOICE},
+    {SHOW("scale", "auto|standard|range|none", "auto", "scaling of inputs; auto: bytes by 1/255, other numbers to mean 0, deviation 1", 1),
+     FIELD(scale), .kind = BP_KIND_CHOICE},
+    {SHOW("task", "auto|regression|binary|multiclass", "auto", "what the target is; auto: text is classes, numbers are a regression", 1),
+     FIELD(task), .kind = BP_KIND_CHOICE},
+    {SHOW("validation-split", "F", "0.1", "share of rows kept for validation; 0: none", 1), FIELD(validation_split), .kind = BP_KIND_REAL,
+     .max = 1, .below_max = true},
+    {SHOW("hidden", "N[,N...]|none", "64,64", "units of each hidden layer", 1), FIELDS(hidden, hidden_count), .kind = BP_KIND_WIDTHS},
+    {SHOW("activation", "identity|relu|leaky_relu|sigmoid|tanh", "relu", "of the hidden layers", 1), FIELD(activation), .kind = BP_KIND_CHOICE},
+    {SHOW("loss", "auto|squared_error|cross_entropy|binary_cross_entropy", "auto", "what is minimised; auto: by task", 1), FIELD(loss),
+     .kind = BP_KIND_CHOICE},
+    {SHOW("init-scheme", "auto|he|glorot|lecun", "auto", "first weights; auto: by activation", 1), FIELD(init_scheme), .kind = BP_KIND_CHOICE},
+    {SHOW("optimizer", "sgd|adam|adamw", "adam", "how gradients change weights", 1), FIELD(optimizer), .kind = BP_KIND_CHOICE},
+    {SHOW("nesterov", "no|yes", "no", "Nesterov's momentum, with sgd", 1), FIELD(nesterov), .kind = BP_KIND_CHOICE},
+    {SHOW("schedule", "constant|linear|cosine[:warmup=STEPS]", "constant", "learning rate over the run", 1), FIELDS(schedule, warmup),
+     .kind = BP_KIND_SCHEDULE},
+    {SHOW("learning-rate", "F|auto", "auto", "auto: 0.01 with sgd, else 0.001", 1), FIELD(learning_rate), .kind = BP_KIND_REAL, .min = 1e-30, .max = 1e6,
+     .zero = "auto"},
+    {SHOW("momentum", "F", "0", "with sgd", 1), FIELD(momentum), .kind = BP_KIND_REAL, .max = 1, .below_max = true},
+    {SHOW("beta1", "F", "0.9", "decay of the mean gradient, with adam and adamw", 1), FIELD(beta1), .kind = BP_KIND_REAL, .max = 1,
+     .below_max = true},
+    {SHOW("beta2", "F", "0.999", "decay of the mean squared gradient, with adam and adamw", 1), FIELD(beta2), .kind = BP_KIND_REAL, .max = 1,
+     .below_max = true},
+    {SHOW("epsilon", "F", "1e-08", "added to the root of the mean square, with adam and adamw", 1), FIELD(epsilon), .kind = BP_KIND_REAL,
+     .min = 1e-30, .max = 1e6},
+    {SHOW("weight-decay", "F", "0", "of weights, not of biases; decoupled with adamw", 1), FIELD(weight_decay), .kind = BP_KIND_REAL, .max = 1e6},
+    {SHOW("batch-size", "N|full", "128", "examples of a minibatch", 1), FIELD(batch_size), .kind = BP_KIND_COUNT, .min = 1, .max = 4294967295.0,
+     .zero = "full"},
+    {SHOW("epochs", "N", "200", "most passes over the training rows", 1), FIELD(epochs), .kind = BP_KIND_COUNT, .min = 1, .max = 16777215},
+    {SHOW("patience", "N", "10", "epochs without a better validation metric before stopping; 0: never stop early", 1), FIELD(patience),
+     .kind = BP_KIND_COUNT, .max = 16777215},
+    {SHOW("metric", "auto|loss|accuracy|rmse|mae|r2", "auto", "validation metric to watch; auto: loss", 1), FIELD(metric), .kind = BP_KIND_CHOICE},
+    {SHOW("shuffle", "full|none", "full", "order of examples in an epoch", 1), FIELD(shuffle), .kind = BP_KIND_CHOICE},
+    {SHOW("seed", "N", "1", "of first weights, split and order", 1), FIELD(seed), .kind = BP_KIND_COUNT, .max = 18446744073709551615.0},
+    {SHOW("threads", "N|auto", "1", "upper limit; auto: as many as cores, affinity mask and quota give", 0), FIELD(threads),
+     .kind = BP_KIND_COUNT32, .min = 1, .max = 65536, .zero = "auto"},
+    {SHOW("exact-threads", "no|yes", "no", "use all the threads, even where fewer are faster", 0), FIELD(exact_threads), .kind = BP_KIND_CHOICE},
+    {SHOW("precision", "f32", "f32", "of the arithmetic", 1), FIELD(precision), .kind = BP_KIND_CHOICE},
+    {SHOW("gradient", "auto|buffers|tiles", "auto", "how threads' gradients meet; changes the speed alone", 0), FIELD(gradient),
+     .kind = BP_KIND_CHOICE},
+    {SHOW("isa", "auto|scalar|avx2|avx512", "auto", "highest instruction set to use; changes the speed alone", 0), FIELD(isa),
+     .kind = BP_KIND_CHOICE},
+};
+_Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
+
+bool bp_setting_in_range(const bp_setting_entry *entry, double value)
+{
+    return value >= entry->min && (entry->below_max ? value < entry->max : value <= entry->max);
+}
+
+int32_t bp_setting_choices(const bp_setting_entry *entry)
+{
+    int32_t count = 1;
+    for (const char *at = entry->setting.values; *at; at++)
+        count += *at == '|';
+    return count;
+}
+
+double bp_setting_number(const bp_setting_entry *entry, const bp_settings *settings)
+{
+    const char *field = (const char *)settings + entry->offset;
+    if (entry->kind == BP_KIND_REAL)
+        return *(const double *)field;
+    return entry->kind == BP_KIND_COUNT32 ? *(const uint32_t *)field : (double)*(const uint64_t *)field;
+}
