@@ -1,0 +1,95 @@
+/* The table of kernels and the contract of each. Arithmetic only: no threads, no memory, no errors.
+ *
+ * Matrices come in panels of 32 columns: a panel is [rows][32] floats, row r at 32 r, 64-byte aligned (network/layout.h).
+ * Columns behind the last one are computed too, and are worth nothing.
+ *
+ * Every table gives the same bits: a sum is one chain of fused multiply-adds in ascending order of its index, vectors run
+ * across independent elements, and where a sum must run along a row it is over 16 lanes whatever the vector's width: lane j
+ * takes columns j, j + 16, ..., then lanes fold 8, 4, 2, 1 apart. Callers have flushing of subnormals on.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_KERNELS_H
+#define BP_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where a product stands in its chains: a long reduction index is cut in blocks, and partial sums rest in c between them. */
+typedef enum bp_chain {
+    BP_CHAIN_MIDDLE = 0,
+    BP_CHAIN_FIRST = 1, /* starts at +0 instead of c */
+    BP_CHAIN_LAST = 2,  /* ends with + (+0), then + bias where there is one */
+    BP_CHAIN_WHOLE = 3
+} bp_chain;
+
+/* The numbers of one update, the same for all elements. g is the sum over examples; g * scale is the gradient. */
+typedef struct bp_update {
+    float scale;         /* 1 / m */
+    float rate;          /* sgd: the rate; adam: rate / (1 - beta1^t) */
+    float decay;         /* added to the gradient: decay * w */
+    float keep;          /* adamw: w is first multiplied by 1 - rate * decay; else 1 */
+    float momentum;
+    float beta1, beta2;
+    float rest1, rest2;  /* 1 - beta1, 1 - beta2 */
+    float root;          /* 1 / sqrt(1 - beta2^t) */
+    float epsilon;
+    bool nesterov;
+} bp_update;
+
+typedef struct bp_kernels {
+    const char *name;
+
+    /* c [m][32] = chains over p < k of a(i, p) * b[p][.]; a in panels by rows, a(i, p) = a[p / 32 * a_panel + 32 i + p % 32];
+     * b [k][32]; only `columns` (1 to 32) of a row are wanted. bias [32] or NULL is added where a chain ends. */
+    void (*product_rows)(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
+                         const float *bias, float *c);
+
+    /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. */
+    void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain, float *c);
+
+    /* c [32] = chains over p < m of b[32 p + .]. */
+    void (*sum_rows)(size_t m, const float *b, bp_chain chain, float *c);
+
+    /* left [count] += right [count]; counts of all element-wise kernels are multiples of 32. */
+    void (*add)(size_t count, float *left, const float *right);
+
+    /* a = g(z) in place, and d *= g'(z) told from a = g(z); by bp_activation. */
+    void (*activate[5])(size_t count, float *z);
+    void (*slope[5])(size_t count, const float *a, float *d);
+
+    /* One row of n outputs in panels `panel` floats apart: d holds y and gets (p - y) * weight, p the prediction that the
+     * loss makes of z. softmax also tells max z and sum exp(z - max), of which the loss is made. */
+    void (*squared_error)(size_t n, size_t panel, const float *z, float weight, float *d);
+    void (*binary_cross_entropy)(size_t n, size_t panel, const float *z, float weight, float *d);
+    void (*softmax_cross_entropy)(size_t n, size_t panel, const float *z, float weight, float *d, float *max, float *sum);
+
+    /* z becomes the prediction, in place: softmax of one row as above; the logistic function is activate[BP_SIGMOID]. */
+    void (*softmax)(size_t n, size_t panel, float *z);
+
+    /* One update of w [count] by the optimizer, state u and v as it needs; true where a gradient is not finite. */
+    bool (*sgd)(size_t count, const bp_update *update, float *w, const float *g);
+    bool (*momentum)(size_t count, const bp_update *update, float *w, const float *g, float *u);
+    bool (*adam)(size_t count, const bp_update *update, float *w, const float *g, float *u, float *v);
+
+    /* g *= scale; true where one is not finite. */
+    bool (*scale)(size_t count, float scale, float *g);
+
+    /* to[32 c + r] = from[32 r + c] for r < rows <= 32 and c < columns <= 32; nothing else is written. */
+    void (*transpose)(size_t rows, size_t columns, const float *from, float *to);
+
+    /* n bytes over the divisor, rounded once, into panels `panel` floats apart. */
+    void (*spread_u8)(size_t n, const uint8_t *x, float divisor, size_t panel, float *to);
+
+    /* Multiply-adds in registers alone, on random operands, for the machine's peak: returns floating-point operations done;
+     * *sink takes a value that depends on all of them. */
+    double (*peak)(size_t rounds, float *sink);
+} bp_kernels;
+
+extern const bp_kernels bp_kernels_scalar;
+#if defined(__x86_64__)
+extern const bp_kernels bp_kernels_avx2;
+extern const bp_kernels bp_kernels_avx512;
+#endif
+
+#endif

@@ -1,0 +1,64 @@
+/* Moving numbers into the shapes that products read, and the peak of the unit that computes them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+
+static void transpose(size_t rows, size_t columns, const float *from, float *to)
+{
+    if (rows == 32 && columns == 32) {
+        for (size_t r = 0; r < 32; r += VL)
+            for (size_t c = 0; c < 32; c += VL) {
+                vf block[VL];
+                for (size_t i = 0; i < VL; i++)
+                    block[i] = v_load(from + 32 * (r + i) + c);
+                v_transpose(block);
+                for (size_t i = 0; i < VL; i++)
+                    v_store(to + 32 * (c + i) + r, block[i]);
+            }
+        return;
+    }
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < rows; r++)
+            to[32 * c + r] = from[32 * r + c];
+}
+
+static void spread_u8(size_t n, const uint8_t *x, float divisor, size_t panel, float *to)
+{
+    size_t column = 0;
+
+    for (; column + VL <= n; column += VL)
+        v_store(PLACE(to, panel, column), v_div(v_load_u8(x + column), v_set(divisor)));
+    for (; column < n; column++)
+        *PLACE(to, panel, column) = (float)x[column] / divisor;
+}
+
+/* Twelve chains on each of two vectors of operands: enough to hide the latency of two multiply-add units. Factors are
+ * just below 1 with random bits, so that sums stay finite and the clock is that of real data. */
+static double peak(size_t rounds, float *sink)
+{
+    enum { CHAINS = 12 };
+    vf sums[CHAINS], factor[2];
+    float seeds[VL];
+    uint32_t bits = 12345;
+
+    for (size_t f = 0; f < 2; f++) {
+        for (size_t j = 0; j < VL; j++) {
+            bits = bits * 1664525u + 1013904223u;
+            seeds[j] = 1.0f - (float)(bits >> 9) * 0x1p-33f;
+        }
+        factor[f] = v_load(seeds);
+    }
+    UNROLLED
+    for (size_t c = 0; c < CHAINS; c++)
+        sums[c] = v_mul(factor[0], v_set(1.0f + (float)c));
+    for (size_t round = 0; round < rounds; round++) {
+        UNROLLED
+        for (size_t c = 0; c < CHAINS; c++)
+            sums[c] = v_fma(sums[c], factor[round & 1], factor[c & 1]);
+    }
+    vf total = v_set(0.0f);
+    for (size_t c = 0; c < CHAINS; c++)
+        total = v_add(total, sums[c]);
+    v_store(seeds, total);
+    *sink = seeds[0];
+    return 2.0 * CHAINS * VL * (double)rounds;
+}

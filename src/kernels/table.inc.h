@@ -1,0 +1,34 @@
+/* The bodies under one vocabulary, and the table of them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels.h"
+
+#include "product.inc.h"
+#include "activation.inc.h"
+#include "loss.inc.h"
+#include "optimizer.inc.h"
+#include "shape.inc.h"
+
+#define TEXT_OF(name) #name
+#define NAME_OF(name) TEXT_OF(name)
+
+const bp_kernels ISA(bp_kernels) = {
+    .name = &NAME_OF(ISA(x))[2],
+    .product_rows = product_rows,
+    .product_columns = product_columns,
+    .sum_rows = sum_rows,
+    .add = add,
+    .activate = {identity_activate, relu_activate, leaky_relu_activate, sigmoid_activate, tanh_activate},
+    .slope = {identity_descend, relu_descend, leaky_relu_descend, sigmoid_descend, tanh_descend},
+    .squared_error = squared_error,
+    .binary_cross_entropy = binary_cross_entropy,
+    .softmax_cross_entropy = softmax_cross_entropy,
+    .softmax = softmax,
+    .sgd = sgd,
+    .momentum = momentum,
+    .adam = adam,
+    .scale = scale,
+    .transpose = transpose,
+    .spread_u8 = spread_u8,
+    .peak = peak,
+};

@@ -1,0 +1,76 @@
+/* The vector vocabulary of vec_scalar.h with vectors of sixteen elements.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#if !defined(__AVX512F__) || !defined(__AVX512DQ__)
+#error "compile with -mavx512f -mavx512dq"
+#endif
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VL 16
+#define TILE_ROWS 14   /* 14 x 2 sums, 2 of b, 1 of a in 32 registers */
+#define TILE_VECTORS 2
+#define ISA(name) name##_avx512
+
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __mmask16 vm;
+
+static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+static inline vf v_set(float a) { return _mm512_set1_ps(a); }
+static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf v_abs(vf a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
+static inline vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline vm v_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+static inline vf v_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
+static inline vm vm_none(void) { return 0; }
+static inline vm vm_or_not(vm a, vm b) { return (vm)(a | (vm)~b); }
+static inline bool vm_any(vm m) { return m != 0; }
+static inline vi vi_set(uint32_t a) { return _mm512_set1_epi32((int)a); }
+static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+static inline vi vi_half(vi a) { return _mm512_srai_epi32(a, 1); }
+static inline vi vi_exponent(vi a) { return _mm512_slli_epi32(a, 23); }
+static inline vi v_bits(vf a) { return _mm512_castps_si512(a); }
+static inline vf v_from_bits(vi i) { return _mm512_castsi512_ps(i); }
+static inline vf v_copysign(vf a, vf sign) { return _mm512_or_ps(v_abs(a), _mm512_and_ps(_mm512_set1_ps(-0.0f), sign)); }
+static inline vf v_load_u8(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+
+/* Pairs of floats, pairs of pairs, quarters, halves. */
+static inline void v_transpose(vf r[VL])
+{
+    vf t[VL], u[VL];
+
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 2; j++) {
+            u[i + 2 * j] = _mm512_shuffle_ps(t[i + j], t[i + 2 + j], 0x44);
+            u[i + 2 * j + 1] = _mm512_shuffle_ps(t[i + j], t[i + 2 + j], 0xee);
+        }
+    /* u[4 q + c] holds, in quarter h, column 4 h + c of rows 4 q ... 4 q + 3 */
+    for (int c = 0; c < 4; c++) {
+        t[c] = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x88);
+        t[4 + c] = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xdd);
+        t[8 + c] = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x88);
+        t[12 + c] = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0xdd);
+    }
+    for (int c = 0; c < 4; c++) {
+        r[c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0x88);
+        r[8 + c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0xdd);
+        r[4 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0x88);
+        r[12 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0xdd);
+    }
+}

@@ -1,0 +1,45 @@
+/* The vector vocabulary with vectors of one element. vec_avx2.h and vec_avx512.h say the same words.
+ *
+ * vf: VL floats. vi: VL 32-bit integers. vm: VL truth values. v_fma is one rounding; comparisons with NaN are false.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VL 1
+#define TILE_ROWS 3    /* a register tile: 3 x 4 sums, 4 of b, 1 of a in 16 registers */
+#define TILE_VECTORS 4
+#define ISA(name) name##_scalar
+
+typedef float vf;
+typedef uint32_t vi;
+typedef bool vm;
+
+static inline vf v_load(const float *p) { return *p; }
+static inline void v_store(float *p, vf a) { *p = a; }
+static inline vf v_set(float a) { return a; }
+static inline vf v_add(vf a, vf b) { return a + b; }
+static inline vf v_sub(vf a, vf b) { return a - b; }
+static inline vf v_mul(vf a, vf b) { return a * b; }
+static inline vf v_div(vf a, vf b) { return a / b; }
+static inline vf v_sqrt(vf a) { return __builtin_sqrtf(a); }
+static inline vf v_fma(vf a, vf b, vf c) { return __builtin_fmaf(a, b, c); }
+static inline vf v_abs(vf a) { return __builtin_fabsf(a); }
+static inline vm v_lt(vf a, vf b) { return a < b; }
+static inline vm v_le(vf a, vf b) { return a <= b; }
+static inline vf v_select(vm m, vf yes, vf no) { return m ? yes : no; }
+static inline vm vm_none(void) { return false; }
+static inline vm vm_or_not(vm a, vm b) { return a || !b; }
+static inline bool vm_any(vm m) { return m; }
+static inline vi vi_set(uint32_t a) { return a; }
+static inline vi vi_add(vi a, vi b) { return a + b; }
+static inline vi vi_sub(vi a, vi b) { return a - b; }
+static inline vi vi_half(vi a) { return (uint32_t)((int32_t)a >> 1); }
+static inline vi vi_exponent(vi a) { return a << 23; }
+static inline vi v_bits(vf a) { vi i; memcpy(&i, &a, sizeof i); return i; }
+static inline vf v_from_bits(vi i) { vf a; memcpy(&a, &i, sizeof a); return a; }
+static inline vf v_copysign(vf a, vf sign) { return __builtin_copysignf(a, sign); }
+static inline vf v_load_u8(const uint8_t *p) { return (float)*p; }
+static inline void v_transpose(vf rows[VL]) { (void)rows; }
