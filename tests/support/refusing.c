@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "refusing.h"
+
+#include <stdlib.h>
+
+refusing refuse_at(size_t allocation)
+{
+    return (refusing){.refuse = allocation};
+}
+
+static void *refusing_allocate(void *context, size_t size, size_t alignment)
+{
+    refusing *state = context;
+    if (state->asked++ == state->refuse)
+        return NULL;
+    state->alive++;
+    state->bytes += size;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void refusing_release(void *context, void *memory, size_t size)
+{
+    refusing *state = context;
+    state->alive--;
+    state->bytes -= size;
+    free(memory);
+}
+
+bp_allocator refusing_allocator(refusing *state)
+{
+    return (bp_allocator){.context = state, .allocate = refusing_allocate, .release = refusing_release};
+}

@@ -1,0 +1,21 @@
+/* An allocator that counts what is alive and refuses one allocation: whoever fails on it must give back the rest.
+ *
+ *     for (refusing r = refuse_at(0); ...; r = refuse_at(r.refuse + 1))
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_TEST_REFUSING_H
+#define BP_TEST_REFUSING_H
+
+#include "backprop.h"
+
+typedef struct refusing {
+    size_t refuse; /* the allocation, counted from 0, that is refused; SIZE_MAX: none */
+    size_t asked;
+    size_t alive;
+    size_t bytes; /* alive */
+} refusing;
+
+refusing refuse_at(size_t allocation);
+bp_allocator refusing_allocator(refusing *state);
+
+#endif
