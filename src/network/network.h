@@ -13,4 +13,8 @@ struct bp_network {
     float *parameters; /* [layout.floats] */
 };
 
+/* One layer between a flat block and plain matrices W [k, n], b [n]; either may be NULL. Padding is left as it is. */
+void bp_layer_unpack(const bp_layer *layer, const float *block, float *W, float *b);
+void bp_layer_pack(const bp_layer *layer, const float *W, const float *b, float *block);
+
 #endif

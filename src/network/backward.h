@@ -1,0 +1,17 @@
+/* Backward: dL/da = dL/dz W^T, dL/dz = dL/da * g'(z), from the last layer to the first. The gradients of W and b are made
+ * of what this leaves in the pass, by train/gradient.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_BACKWARD_H
+#define BP_BACKWARD_H
+
+#include "pass.h"
+
+/* W^T of every layer in panels [k panels][n][32], one block: where each layer's begins. Returns floats of the whole. */
+size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX]);
+
+/* d[K - 1] ... d[1] of the rows from d[K]; with_input: d[0] = dL/dx too. `transposed`: W^T of each layer. */
+void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX], const bp_pass *pass,
+                 bp_span rows, bool with_input);
+
+#endif

@@ -1,0 +1,46 @@
+/* He, Zhang, Ren, Sun: Delving deep into rectifiers (2015); Glorot, Bengio: Understanding the difficulty of training deep
+ * feedforward neural networks (2010); LeCun, Bottou, Orr, Mueller: Efficient backprop (1998).
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "initialisation.h"
+
+#include <math.h>
+
+#include "random.h"
+
+static bp_init_scheme scheme_for(bp_activation activation)
+{
+    if (activation == BP_RELU || activation == BP_LEAKY_RELU)
+        return BP_INIT_HE;
+    return activation == BP_IDENTITY ? BP_INIT_LECUN : BP_INIT_GLOROT;
+}
+
+/* A uniform variable in (-u, u) has variance u^2 / 3: 2 / k for He, 2 / (k + n) for Glorot, 1 / k for LeCun. */
+static double bound(bp_init_scheme scheme, const bp_layer *layer)
+{
+    if (scheme == BP_INIT_AUTO)
+        scheme = scheme_for(layer->activation);
+    if (scheme == BP_INIT_HE)
+        return sqrt(6.0 / layer->k);
+    return scheme == BP_INIT_GLOROT ? sqrt(6.0 / ((double)layer->k + layer->n)) : sqrt(3.0 / layer->k);
+}
+
+static void initialise_layer(const bp_layer *layer, uint32_t number, double u, uint64_t seed, float *block)
+{
+    for (uint32_t column = 0; column < layer->n; column++) {
+        float *panel = block + layer->w + (size_t)(column / BP_PANEL) * layer->k * BP_PANEL + column % BP_PANEL;
+        for (uint32_t row = 0; row < layer->k; row++) {
+            uint64_t element = (uint64_t)row * layer->n + column;
+            double unit = bp_random_unit(bp_random(seed, BP_STREAM_WEIGHTS, 0, number, element));
+            panel[(size_t)row * BP_PANEL] = (float)(u * (2.0 * unit - 1.0));
+        }
+    }
+}
+
+void bp_initialise(bp_network *network, bp_init_scheme scheme, uint64_t seed)
+{
+    for (uint32_t i = 0; i < network->layout.layers; i++) {
+        const bp_layer *layer = &network->layout.layer[i];
+        initialise_layer(layer, i, bound(scheme, layer), seed, network->parameters);
+    }
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layout.h"
+
+#include "error.h"
+#include "size.h"
+
+uint32_t bp_panels(uint32_t columns)
+{
+    return (columns + BP_PANEL - 1) / BP_PANEL;
+}
+
+static bp_status check_sizes(uint32_t layers, const uint32_t *sizes, bp_error *error)
+{
+    if (layers < 1 || layers > BP_LAYERS_MAX)
+        return bp_fail(error, BP_INVALID, "a network of %u layers: 1 to %d are possible", layers, BP_LAYERS_MAX);
+    for (uint32_t i = 0; i <= layers; i++)
+        if (sizes[i] < 1 || sizes[i] > BP_WIDTH_MAX)
+            return bp_fail(error, BP_INVALID, "a layer of %u units: 1 to %u are possible", sizes[i], BP_WIDTH_MAX);
+    return BP_OK;
+}
+
+bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_layout *layout, bp_error *error)
+{
+    size_t floats = 0;
+
+    BP_TRY(check_sizes(layers, sizes, error));
+    layout->layers = layers;
+    for (uint32_t i = 0; i < layers; i++) {
+        bp_layer *layer = &layout->layer[i];
+        *layer = (bp_layer){
+            .k = sizes[i],
+            .n = sizes[i + 1],
+            .activation = i + 1 < layers ? hidden : BP_IDENTITY,
+            .k_panels = bp_panels(sizes[i]),
+            .n_panels = bp_panels(sizes[i + 1]),
+            .w = floats,
+        };
+        layer->b = layer->w + (size_t)layer->n_panels * layer->k * BP_PANEL; /* below 2^19 * 2^24 * 2^5 = 2^48 */
+        floats = layer->b + (size_t)layer->n_panels * BP_PANEL;
+    }
+    layout->floats = floats;
+    return BP_OK;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "network.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "initialisation.h"
+#include "memory.h"
+
+static bp_loss resolve_loss(const bp_settings *settings)
+{
+    if (settings->loss != BP_LOSS_AUTO)
+        return (bp_loss)settings->loss;
+    if (settings->task == BP_TASK_MULTICLASS)
+        return BP_CROSS_ENTROPY;
+    return settings->task == BP_TASK_BINARY ? BP_BINARY_CROSS_ENTROPY : BP_SQUARED_ERROR;
+}
+
+static bp_status plan_network(const bp_settings *settings, uint32_t inputs, uint32_t outputs, bp_layout *layout, bp_error *error)
+{
+    uint32_t sizes[BP_LAYERS_MAX + 1] = {inputs};
+
+    BP_TRY(bp_settings_check(settings, error));
+    if (resolve_loss(settings) == BP_CROSS_ENTROPY && outputs < 2)
+        return bp_fail(error, BP_INVALID, "cross_entropy needs 2 outputs or more, one for each class; this network has %u", outputs);
+    memcpy(sizes + 1, settings->hidden, settings->hidden_count * sizeof *sizes);
+    sizes[settings->hidden_count + 1] = outputs;
+    return bp_layout_make(settings->hidden_count + 1, sizes, (bp_activation)settings->activation, layout, error);
+}
+
+bp_status bp_network_create(const bp_settings *settings, uint32_t inputs, uint32_t outputs, const bp_allocator *allocator,
+                            bp_network **result, bp_error *error)
+{
+    bp_layout layout;
+    bp_allocator chosen = bp_allocator_or_default(allocator);
+
+    BP_TRY(plan_network(settings, inputs, outputs, &layout, error));
+    bp_network *network = bp_allocate_zeroed(&chosen, sizeof *network);
+    if (!network)
+        return bp_fail(error, BP_NO_MEMORY, "a network: %zu bytes were refused", sizeof *network);
+    *network = (bp_network){.allocator = chosen, .layout = layout, .loss = resolve_loss(settings)};
+    network->parameters = bp_allocate_zeroed(&chosen, layout.floats * sizeof(float));
+    if (!network->parameters) {
+        bp_network_free(network);
+        return bp_fail(error, BP_NO_MEMORY, "a network's parameters: %zu bytes were refused", layout.floats * sizeof(float));
+    }
+    bp_initialise(network, (bp_init_scheme)settings->init_scheme, settings->seed);
+    *result = network;
+    return BP_OK;
+}
+
+void bp_network_free(bp_network *network)
+{
+    if (!network)
+        return;
+    bp_allocator allocator = network->allocator;
+    bp_release(&allocator, network->parameters, network->layout.floats * sizeof(float));
+    bp_release(&allocator, network, sizeof *network);
+}
+
+uint32_t bp_network_layers(const bp_network *network)
+{
+    return network->layout.layers;
+}
+
+bp_loss bp_network_loss(const bp_network *network)
+{
+    return network->loss;
+}
+
+static bp_status find_layer(const bp_network *network, uint32_t layer, bp_error *error)
+{
+    if (layer < network->layout.layers)
+        return BP_OK;
+    return bp_fail(error, BP_INVALID, "layer %u of a network of %u, counted from 0", layer, network->layout.layers);
+}
+
+bp_status bp_network_layer(const bp_network *network, uint32_t layer, bp_layer_info *result, bp_error *error)
+{
+    BP_TRY(find_layer(network, layer, error));
+    const bp_layer *l = &network->layout.layer[layer];
+    *result = (bp_layer_info){.inputs = l->k, .outputs = l->n, .activation = l->activation};
+    return BP_OK;
+}
+
+uint64_t bp_network_parameters(const bp_network *network)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < network->layout.layers; i++)
+        count += ((uint64_t)network->layout.layer[i].k + 1) * network->layout.layer[i].n;
+    return count;
+}
+
+bp_status bp_network_get(const bp_network *network, uint32_t layer, float *W, float *b, bp_error *error)
+{
+    BP_TRY(find_layer(network, layer, error));
+    bp_layer_unpack(&network->layout.layer[layer], network->parameters, W, b);
+    return BP_OK;
+}
+
+bp_status bp_network_set(bp_network *network, uint32_t layer, const float *W, const float *b, bp_error *error)
+{
+    BP_TRY(find_layer(network, layer, error));
+    bp_layer_pack(&network->layout.layer[layer], W, b, network->parameters);
+    return BP_OK;
+}
+
+/* Panel p of one row. */
+static size_t panel_width(uint32_t columns, uint32_t panel)
+{
+    uint32_t rest = columns - panel * BP_PANEL;
+    return rest < BP_PANEL ? rest : BP_PANEL;
+}
+
+void bp_layer_unpack(const bp_layer *layer, const float *block, float *W, float *b)
+{
+    for (uint32_t p = 0; p < layer->n_panels; p++) {
+        const float *panel = block + layer->w + (size_t)p * layer->k * BP_PANEL;
+        size_t bytes = panel_width(layer->n, p) * sizeof(float);
+        for (size_t i = 0; W && i < layer->k; i++)
+            memcpy(W + i * layer->n + (size_t)p * BP_PANEL, panel + i * BP_PANEL, bytes);
+    }
+    if (b)
+        memcpy(b, block + layer->b, layer->n * sizeof(float));
+}
+
+void bp_layer_pack(const bp_layer *layer, const float *W, const float *b, float *block)
+{
+    for (uint32_t p = 0; p < layer->n_panels; p++) {
+        float *panel = block + layer->w + (size_t)p * layer->k * BP_PANEL;
+        size_t bytes = panel_width(layer->n, p) * sizeof(float);
+        for (size_t i = 0; W && i < layer->k; i++)
+            memcpy(panel + i * BP_PANEL, W + i * layer->n + (size_t)p * BP_PANEL, bytes);
+    }
+    if (b)
+        memcpy(block + layer->b, b, layer->n * sizeof(float));
+}

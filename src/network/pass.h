@@ -1,0 +1,38 @@
+/* A pass: what forward and backward leave in memory for some rows of a minibatch.
+ *
+ *      a[0] = x    a[1]    ...   a[K] = z of the last layer       [panels][ld][32], panel stride ld * 32 floats
+ *                  d[1]    ...   d[K]                             dL/dz of layer i, of the same shape as a[i]
+ *      d[0]                                                       dL/dx, if asked for
+ *
+ * d[K] holds y until the loss has made dL/dz of it. Rows are independent: threads work on rows of their own in one pass.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_PASS_H
+#define BP_PASS_H
+
+#include "kernels.h"
+#include "layout.h"
+#include "memory.h"
+
+typedef struct bp_pass {
+    size_t ld; /* rows that there is room for */
+    float *a[BP_LAYERS_MAX + 1];
+    float *d[BP_LAYERS_MAX + 1]; /* NULL in a pass that only predicts */
+} bp_pass;
+
+/* Rows [first, first + count) of a pass. */
+typedef struct bp_span {
+    size_t first;
+    size_t count;
+} bp_span;
+
+/* Takes the pass's blocks, for up to `rows` rows; `backward`: those of d too. */
+void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool backward, bp_arena *arena);
+
+/* Floats from one panel of a[i] or d[i] to the next: element (row, j) is at j / 32 * that + 32 * row + j % 32. */
+static inline size_t bp_pass_panel(const bp_pass *pass)
+{
+    return pass->ld * BP_PANEL;
+}
+
+#endif
