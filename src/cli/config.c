@@ -1,0 +1,105 @@
+/* --config: lines of `key = value`, with comments from '#' on.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "memory.h"
+#include "message.h"
+#include "options.h"
+#include "text.h"
+
+#define CONFIG_MAX ((size_t)1 << 20)
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Cuts spaces off both ends, in place. */
+static char *trim(char *text)
+{
+    size_t length;
+
+    while (is_space(*text))
+        text++;
+    for (length = strlen(text); length > 0 && is_space(text[length - 1]); length--)
+        ;
+    text[length] = '\0';
+    return text;
+}
+
+/* A '#' inside a word belongs to it: names may hold one. */
+static void cut_comment(char *line)
+{
+    for (char *c = line; *c; c++)
+        if (*c == '#' && (c == line || is_space(c[-1]))) {
+            *c = '\0';
+            return;
+        }
+}
+
+static bool read_line(bp_arguments *arguments, const char *place, char *line, int *code)
+{
+    char *equals, *key;
+
+    cut_comment(line);
+    key = trim(line);
+    if (!*key)
+        return true;
+    equals = strchr(key, '=');
+    if (!equals) {
+        *code = bp_say_usage(arguments->command, "%s: expected 'key = value'", place);
+        return false;
+    }
+    *equals = '\0';
+    key = trim(key);
+    if (strcmp(key, "config") == 0 || strcmp(key, "help") == 0) {
+        *code = bp_say_usage(arguments->command, "%s: '%s' belongs on the command line", place, key);
+        return false;
+    }
+    return bp_arguments_set(arguments, place, key, trim(equals + 1), code);
+}
+
+static bool read_lines(bp_arguments *arguments, const char *path, char *text, int *code)
+{
+    char place[4200];
+
+    for (unsigned long line = 1; text; line++) {
+        char *end = strchr(text, '\n');
+        if (end)
+            *end = '\0';
+        snprintf(place, sizeof place, "%s:%lu", path, line);
+        if (!read_line(arguments, place, text, code))
+            return false;
+        text = end ? end + 1 : NULL;
+    }
+    return true;
+}
+
+bool bp_config_read(bp_arguments *arguments, const char *path, int *code)
+{
+    bp_allocator allocator = bp_allocator_or_default(NULL);
+    bp_error error;
+    void *bytes;
+    size_t size;
+
+    if (bp_file_read_whole(path, &allocator, CONFIG_MAX, &bytes, &size, &error) != BP_OK) {
+        *code = bp_say_input_error(arguments, &error);
+        return false;
+    }
+    arguments->config = malloc(size + 1);
+    if (arguments->config) {
+        memcpy(arguments->config, bytes, size);
+        arguments->config[size] = '\0';
+    }
+    bp_release(&allocator, bytes, size);
+    if (!arguments->config || bp_text_utf8_prefix(arguments->config, size) != size) {
+        bp_say(arguments->config ? "%s: not UTF-8 text" : "%s: no memory", path);
+        *code = arguments->config ? BP_EXIT_BAD_INPUT : BP_EXIT_FAILED;
+        return false;
+    }
+    return read_lines(arguments, path, arguments->config, code);
+}

@@ -1,0 +1,31 @@
+/* The options that are not settings.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+const bp_option bp_option_table[BP_OPTIONS] = {
+    [BP_OPTION_TEST] = {"test", 0, "FILE", NULL, "data to evaluate once, at the end"},
+    [BP_OPTION_TEST_TARGET_FILE] = {"test-target-file", 0, "FILE", NULL, "targets of the test data, where they are in a file of their own"},
+    [BP_OPTION_VALIDATION] = {"validation", 0, "FILE", NULL, "data to evaluate after each epoch, instead of --validation-split"},
+    [BP_OPTION_VALIDATION_TARGET_FILE] = {"validation-target-file", 0, "FILE", NULL, "targets of the validation data"},
+    [BP_OPTION_FROM] = {"from", 0, "MODEL", NULL, "begin with this model's network and encoder"},
+    [BP_OPTION_OUTPUT_MODEL] = {"output", 'o', "FILE", "model.safetensors", "the model"},
+    [BP_OPTION_OUTPUT_CSV] = {"output", 'o', "FILE", NULL, "predictions as CSV, instead of standard output"},
+    [BP_OPTION_CHECKPOINT] = {"checkpoint", 0, "FILE", NULL, "save what is needed to go on, now and then and when interrupted"},
+    [BP_OPTION_CHECKPOINT_EVERY] = {"checkpoint-every", 0, "Nepoch|Nsteps|Ns", "60s", "how often, in epochs, steps or seconds"},
+    [BP_OPTION_RESUME] = {"resume", 0, NULL, NULL, "go on from --checkpoint, if it is there"},
+    [BP_OPTION_KEEP] = {"keep", 0, "NAME[,NAME...]", NULL, "columns of the data to copy in front of the predictions"},
+    [BP_OPTION_ROW] = {"row", 0, "N", "1", "the example, counted from 1"},
+    [BP_OPTION_LAYERS] = {"layers", 0, "N,N[,N...]", NULL, "units of every layer, inputs and outputs included"},
+    [BP_OPTION_THRESHOLD] = {"threshold", 0, "F", "0.001", "largest relative error to pass"},
+    [BP_OPTION_ENTRIES] = {"entries", 0, "N", "200", "parameters of each layer to compare with differences; 0: all"},
+    [BP_OPTION_BENCH_THREADS] = {"threads", 0, "N[,N...]|auto", "auto", "numbers of threads to measure"},
+    [BP_OPTION_BENCH_PRECISION] = {"precision", 0, "NAME[,NAME...]", "f32", "precisions to measure: f32"},
+    [BP_OPTION_SECONDS] = {"seconds", 0, "F", "2", "time to measure each combination"},
+    [BP_OPTION_PYTORCH] = {"pytorch", 0, NULL, NULL, "print the equal network for PyTorch, and its scaler"},
+    [BP_OPTION_JSON] = {"json", 0, NULL, NULL, "results as JSON"},
+    [BP_OPTION_QUIET] = {"quiet", 'q', NULL, NULL, "say nothing but errors"},
+    [BP_OPTION_NO_PROGRESS] = {"no-progress", 0, NULL, NULL, "no progress line, even on a terminal"},
+    [BP_OPTION_CONFIG] = {"config", 0, "FILE", NULL, "read options from lines 'key = value'; the command line wins"},
+    [BP_OPTION_HELP] = {"help", 'h', NULL, NULL, "this text"},
+};
