@@ -10,10 +10,9 @@ static volatile int one = 1;
 
 Test(planted, a_read_behind_the_end)
 {
-    char *memory = malloc(8);
+    char *volatile memory = malloc(8);
     cr_assert_not_null(memory);
-    volatile char *bytes = memory;
-    one = bytes[7 + one];
+    one = memory[7 + one];
     free(memory);
 }
 
