@@ -7,6 +7,9 @@
 #include <stdbool.h>
 
 #include "backprop.h"
+#include "dataset_pool.h"
+
+#define BP_COLUMNS_MAX ((uint64_t)1 << 24) /* of a data set: as many as a network can have inputs */
 
 typedef enum bp_role { BP_ROLE_INPUT, BP_ROLE_TARGET, BP_ROLE_WEIGHT, BP_ROLE_UNUSED } bp_role;
 
@@ -25,26 +28,27 @@ typedef struct bp_column {
 } bp_column;
 
 struct bp_dataset {
-    bp_allocator allocator;
+    bp_pool pool; /* all that the readers allocated */
     uint64_t rows;
     size_t column_count;
-    bp_column *columns; /* [column_count] */
+    bp_column *columns;   /* [column_count] */
     bool integer_classes; /* the format's integer targets are classes (IDX) */
-    char *path; /* for messages */
-    /* every block that the readers allocated, freed with the data set */
-    struct bp_block {
-        void *memory;
-        size_t size;
-    } *blocks;
-    size_t block_count;
-    size_t block_bytes; /* capacity of the list of blocks, in bytes */
+    bool numbered;        /* inputs are named x1, x2, ... by their places: all of them or none fit an encoder */
+    char *path;           /* for messages */
+    const uint64_t *lines; /* [rows], where each row begins in its text file; NULL where it is none */
 };
 
 /* An empty data set; the readers fill it. */
 bp_status bp_dataset_new(const char *path, const bp_allocator *allocator, bp_dataset **result, bp_error *error);
 
-/* `size` bytes, not cleared, that live as long as the data set. NULL with *error filled where refused. */
-void *bp_dataset_take(bp_dataset *dataset, size_t size, bp_error *error);
+/* The columns, all bits 0. */
+bp_status bp_dataset_make_columns(bp_dataset *dataset, uint64_t count, bp_error *error);
+
+/* Names `count` columns from `first` on PREFIX1, PREFIX2, ... */
+bp_status bp_dataset_number_columns(bp_dataset *dataset, size_t first, size_t count, const char *prefix, bp_error *error);
+
+/* Gives the columns from `first` on the columns of a matrix. */
+void bp_dataset_set_matrix(bp_dataset *dataset, size_t first, const bp_array *array, bp_role role);
 
 /* The value of a numeric column as a double: exact for every type. */
 double bp_column_number(const bp_column *column, uint64_t row);
@@ -52,7 +56,16 @@ double bp_column_number(const bp_column *column, uint64_t row);
 /* The code of a categorical column, -1 where missing. */
 int32_t bp_column_code(const bp_column *column, uint64_t row);
 
-/* The column of that name, or NULL. */
-const bp_column *bp_dataset_find(const bp_dataset *dataset, const char *name);
+/* A field as it stood in the file; a missing one is empty. `number` is room for one. */
+const char *bp_column_text(const bp_column *column, uint64_t row, char number[32]);
+
+size_t bp_type_size(bp_type type);
+
+/* The column of that name, or NULL. It is looked for at `place` first. */
+const bp_column *bp_dataset_find(const bp_dataset *dataset, const char *name, size_t place);
+
+/* BP_BAD_FILE at a row: by its line where there are lines, else by its number, counted from 1. */
+bp_status bp_dataset_fail(const bp_dataset *dataset, uint64_t row, bp_error *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

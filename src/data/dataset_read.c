@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataset_read.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "csv.h"
+#include "error.h"
+#include "idx.h"
+#include "memory.h"
+#include "settings.h"
+#include "size.h"
+#include "stream.h"
+
+#define LISTED 600 /* bytes of column names in a message: room for the rest of the sentence stays */
+
+/* ------------------------------------------------------------------------------------------------------------- names */
+
+/* "a, b, c", cut with "..." where it gets long. */
+static void list_columns(const bp_dataset *dataset, char text[LISTED])
+{
+    size_t used = 0;
+
+    text[0] = 0;
+    for (size_t i = 0; i < dataset->column_count; i++) {
+        const char *name = dataset->columns[i].name;
+        if (used + strlen(name) + 8 > LISTED) {
+            snprintf(text + used, LISTED - used, ", ...");
+            return;
+        }
+        used += (size_t)snprintf(text + used, LISTED - used, "%s%s", i ? ", " : "", name);
+    }
+}
+
+static bp_column *find_span(const bp_dataset *dataset, const char *name, size_t length)
+{
+    for (size_t i = 0; i < dataset->column_count; i++)
+        if (strncmp(dataset->columns[i].name, name, length) == 0 && dataset->columns[i].name[length] == 0)
+            return &dataset->columns[i];
+    return NULL;
+}
+
+static bp_status fail_unknown(const bp_dataset *dataset, const char *key, const char *name, size_t length, bp_error *error)
+{
+    char columns[LISTED];
+
+    list_columns(dataset, columns);
+    return bp_fail(error, BP_INVALID, "%s: no column is named \"%.*s\" (%s); columns: %s", dataset->path,
+                   (int)bp_size_min(length, 100), name, key, columns);
+}
+
+bp_status bp_dataset_next_named(const bp_dataset *dataset, const char *key, bool lenient, const char **list, bp_column **column,
+                                bp_error *error)
+{
+    for (;;) {
+        *list += strspn(*list, ", ");
+        size_t length = strlen(*list);
+        *column = length ? find_span(dataset, *list, length) : NULL;
+        if (!*column && length) {
+            length = strcspn(*list, ",");
+            *column = find_span(dataset, *list, length);
+        }
+        if (length && !*column && !lenient)
+            return fail_unknown(dataset, key, *list, length, error);
+        *list += length;
+        if (*column || !length)
+            return BP_OK;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------- roles */
+
+static bp_status set_role(const bp_dataset *dataset, const char *key, const char *list, bp_role role, bool lenient, bp_error *error)
+{
+    bp_column *column;
+
+    for (;;) {
+        BP_TRY(bp_dataset_next_named(dataset, key, lenient, &list, &column, error));
+        if (!column)
+            return BP_OK;
+        if (column->role != BP_ROLE_INPUT && column->role != role)
+            return bp_fail(error, BP_INVALID, "%s: column \"%s\" has two uses, %s is the second", dataset->path, column->name, key);
+        column->role = role;
+    }
+}
+
+static bool has_target(const bp_dataset *dataset)
+{
+    for (size_t i = 0; i < dataset->column_count; i++)
+        if (dataset->columns[i].role == BP_ROLE_TARGET)
+            return true;
+    return false;
+}
+
+static void drop_targets(const bp_dataset *dataset)
+{
+    for (size_t i = 0; i < dataset->column_count; i++)
+        if (dataset->columns[i].role == BP_ROLE_TARGET)
+            dataset->columns[i].role = BP_ROLE_UNUSED;
+}
+
+/* Columns of a target file that --target leaves out are not used; the named ones come back. */
+static bp_status choose_targets(const bp_dataset *dataset, const char *list, bool lenient, bp_error *error)
+{
+    const char *rest = list;
+    bp_column *column;
+
+    drop_targets(dataset);
+    for (;;) {
+        BP_TRY(bp_dataset_next_named(dataset, "target", lenient, &rest, &column, error));
+        if (!column)
+            return BP_OK;
+        column->role = BP_ROLE_TARGET;
+    }
+}
+
+bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+{
+    char columns[LISTED];
+
+    if (settings->target[0])
+        BP_TRY(choose_targets(dataset, settings->target, lenient, error));
+    BP_TRY(set_role(dataset, "ignore-columns", settings->ignore_columns, BP_ROLE_UNUSED, lenient, error));
+    BP_TRY(set_role(dataset, "weight-column", settings->weight_column, BP_ROLE_WEIGHT, lenient, error));
+    if (lenient || has_target(dataset))
+        return BP_OK;
+    list_columns(dataset, columns);
+    return bp_fail(error, BP_INVALID, "%s: say which column is the target with --target; columns: %s", dataset->path, columns);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- formats */
+
+static bool ends_with(const char *path, size_t length, const char *suffix)
+{
+    size_t wanted = strlen(suffix);
+    return length >= wanted && memcmp(path + length - wanted, suffix, wanted) == 0;
+}
+
+static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
+                              bp_dataset **result, bp_error *error)
+{
+    size_t length = bp_stream_plain_length(path);
+
+    if (strcmp(path, "-") == 0 || ends_with(path, length, ".csv"))
+        return bp_csv_read(path, ',', settings, lenient, allocator, result, error);
+    if (ends_with(path, length, ".tsv"))
+        return bp_csv_read(path, '\t', settings, lenient, allocator, result, error);
+    if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))
+        return bp_idx_read(path, settings, lenient, allocator, result, error);
+    return bp_fail(error, BP_BAD_FILE, "%s: its name does not tell what it is: .csv, .tsv, *-ubyte and .idx are read, each also with .gz",
+                   path);
+}
+
+bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
+                          bp_dataset **result, bp_error *error)
+{
+    bp_settings full;
+    bp_dataset *dataset;
+
+    bp_settings_complete(settings, &full);
+    BP_TRY(read_by_name(path, &full, target_optional != 0, allocator, &dataset, error));
+    bp_status status = bp_dataset_set_roles(dataset, &full, target_optional != 0, error);
+    if (status != BP_OK) {
+        bp_dataset_free(dataset);
+        return status;
+    }
+    *result = dataset;
+    return BP_OK;
+}
