@@ -27,7 +27,7 @@ const char *bp_status_text(bp_status status)
 static size_t write_text(bp_error *error, bp_status status, const char *prefix, const char *format, va_list arguments)
 {
     memset(error, 0, sizeof *error);
-    error->status = status;
+    error->status = (int32_t)status;
     int used = snprintf(error->text, sizeof error->text, "%s", prefix);
     if (used < 0 || (size_t)used >= sizeof error->text)
         return sizeof error->text - 1;
