@@ -48,8 +48,8 @@ typedef struct bp_kernels {
     /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. */
     void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain, float *c);
 
-    /* c [32] = chains over p < m of b[32 p + .]. */
-    void (*sum_rows)(size_t m, const float *b, bp_chain chain, float *c);
+    /* c [32] = chains over p < m of b[32 p + .], and 0 behind `columns`. */
+    void (*sum_rows)(size_t m, const float *b, size_t columns, bp_chain chain, float *c);
 
     /* left [count] += right [count]; counts of all element-wise kernels are multiples of 32. */
     void (*add)(size_t count, float *left, const float *right);

@@ -163,12 +163,16 @@ static void product_columns(size_t h, size_t m, const float *a, const float *b, 
     cut(h, columns, 1, column_tiles, &p, a, b, NULL, c);
 }
 
-static void sum_rows(size_t m, const float *b, bp_chain chain, float *c)
+static void sum_rows(size_t m, const float *b, size_t columns, bp_chain chain, float *c)
 {
-    for (size_t column = 0; column < 32; column += VL) {
+    size_t column = 0;
+
+    for (; column < columns; column += VL) {
         vf sum = chain & BP_CHAIN_FIRST ? v_set(0.0f) : v_load(c + column);
         for (size_t p = 0; p < m; p++)
             sum = v_add(sum, v_load(b + 32 * p + column));
         v_store(c + column, chain & BP_CHAIN_LAST ? v_add(sum, v_set(0.0f)) : sum);
     }
+    for (; column < 32; column += VL)
+        v_store(c + column, v_set(0.0f));
 }

@@ -79,7 +79,7 @@ bp_status bp_network_layer(const bp_network *network, uint32_t layer, bp_layer_i
 {
     BP_TRY(find_layer(network, layer, error));
     const bp_layer *l = &network->layout.layer[layer];
-    *result = (bp_layer_info){.inputs = l->k, .outputs = l->n, .activation = l->activation};
+    *result = (bp_layer_info){.inputs = l->k, .outputs = l->n, .activation = (int32_t)l->activation};
     return BP_OK;
 }
 

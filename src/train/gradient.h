@@ -1,0 +1,55 @@
+/* The gradient of a minibatch: dW = a^T dL/dz and db = sum dL/dz of each layer, summed over shards by the tree.
+ *
+ * buffers   While a thread walks its rows it computes each shard's gradient into a buffer of its own and folds what is
+ *           complete; a tile of the total is folded from all threads' nodes when its owner asks for it.
+ * tiles     A tile of the total is computed when its owner asks for it, shard by shard, in the owner's scratch.
+ *
+ *      buffers of a thread   | depth 0: W0 b0 W1 b1 ... | depth 1: ... | ...      as in the layout, one for each depth
+ *      scratch of a thread   | depth 0: dW [32][32], db [32] | depth 1: ... | ...
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_GRADIENT_H
+#define BP_GRADIENT_H
+
+#include "pass.h"
+#include "plan.h"
+#include "shard_tree.h"
+
+#define BP_TILE_FLOATS (BP_PANEL * BP_PANEL + BP_PANEL) /* dW, then db */
+
+typedef struct bp_gradient_thread {
+    float *buffers; /* [plan.blocks][layout.floats] */
+    float *scratch; /* [plan.levels][BP_TILE_FLOATS] */
+    bp_fold *fold;  /* [layers]: nodes of the shards walked so far */
+} bp_gradient_thread;
+
+typedef struct bp_gradients {
+    const bp_layout *layout;
+    const bp_plan *plan;
+    bp_gradient_thread *thread; /* [plan.threads] */
+} bp_gradients;
+
+/* One tile of the total: where it lies in the flat block, and its sums over the minibatch's rows. */
+typedef struct bp_tile {
+    uint32_t layer;
+    size_t i, j;  /* rows 32 i ... of panel j */
+    size_t rows;  /* of W, up to 32 */
+    size_t w;     /* first float in the flat block; 32 rows floats */
+    size_t b;     /* the panel's biases in the flat block, for i = 0 */
+    float *dW;    /* [rows][32] */
+    float *db;    /* [32], NULL unless i = 0 */
+} bp_tile;
+
+void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, bp_arena *arena);
+
+/* The member begins a minibatch. */
+void bp_gradients_begin(bp_gradients *gradients, bp_member member);
+
+/* Buffered layers: folds the shards of some rows of the pass, which is row `row` of the minibatch and begins a shard. A
+ * member's rows come in ascending order, each once. */
+void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row);
+
+/* Tile `number` of the total of m rows, after the barrier; its sums live until the member's next tile. Each tile once. */
+bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, size_t number);
+
+#endif

@@ -1,0 +1,50 @@
+/* The plan: how steps are computed, decided before the first one from layout, batch size and machine.
+ *
+ * Work on parameters is cut in tiles of 32 x 32: tile t of a layer is rows 32 i ... of W's panel j, with j = t / k_panels
+ * and i = t % k_panels; it is contiguous in memory. The tile with i = 0 carries the panel's biases too.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_PLAN_H
+#define BP_PLAN_H
+
+#include <stdbool.h>
+
+#include "cpu.h"
+#include "layout.h"
+#include "team.h"
+
+typedef struct bp_layer_plan {
+    size_t shard_rows; /* R: fixed by (k, n, batch size) alone, since bits depend on it */
+    bool buffered;     /* gradient by buffers; else by tiles */
+    size_t first_tile; /* of all layers' tiles */
+    double tile_cost;  /* multiply-adds of one tile and row */
+} bp_layer_plan;
+
+typedef struct bp_plan {
+    const bp_kernels *kernels;
+    unsigned threads;
+    size_t batch;        /* rows of a minibatch, at most */
+    size_t grain;        /* threads' rows are cut at multiples of it */
+    size_t chunk;        /* rows that a thread takes through the network at a time; 0: all of its rows at once */
+    size_t tiles;
+    bp_layer_plan layer[BP_LAYERS_MAX];
+    unsigned blocks;     /* gradient buffers of a thread; 0 where no layer is buffered */
+    unsigned levels;     /* tiles' sums that are alive at once */
+    double microseconds; /* a step's expected time on one thread */
+    char threads_reason[200];
+    char gradient_reason[200];
+} bp_plan;
+
+/* Settings used: batch_size, threads, exact_threads, gradient, isa. BP_INVALID where the isa does not run here. */
+bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, bp_plan *plan, bp_error *error);
+
+/* Shards of a layer in a minibatch of m rows. */
+size_t bp_plan_shards(const bp_layer_plan *layer, size_t m);
+
+/* The tiles that a member owns: equal in cost. */
+bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member);
+
+/* The plan as text, as bp_trainer_plan gives it. */
+size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, size_t capacity);
+
+#endif
