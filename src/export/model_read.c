@@ -164,12 +164,24 @@ static size_t largest_layer(const loading *l)
     return largest;
 }
 
+/* What makes no sense as an argument is a fault of the file here. */
+static bp_status make_network(loading *l, bp_error *error)
+{
+    bp_error cause;
+
+    l->settings.given = 0;
+    bp_status status = bp_network_create(&l->settings, l->inputs, l->outputs, &l->allocator, &l->network, &cause);
+    if (status == BP_OK)
+        return BP_OK;
+    return bp_fail(error, status == BP_INVALID ? BP_BAD_FILE : status, "%s: %.800s", l->file->path, cause.text);
+}
+
 static bp_status load_network(loading *l, bp_error *error)
 {
-    bp_status status = BP_OK;
     size_t size = largest_layer(l);
 
-    BP_TRY(bp_network_create(&l->settings, l->inputs, l->outputs, &l->allocator, &l->network, error));
+    BP_TRY(make_network(l, error));
+    bp_status status = BP_OK;
     float *scratch = bp_allocate(&l->allocator, size);
     if (!scratch)
         return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", l->file->path, size);
