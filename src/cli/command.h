@@ -69,6 +69,8 @@ struct bp_arguments {
     const char *option[BP_OPTIONS]; /* the value's text, "yes" for a switch; NULL: not given */
     char **operands;
     int operand_count;
+    char **words; /* of the command line, from the command on */
+    int word_count;
     char *config; /* text that values may point into */
 };
 

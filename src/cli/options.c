@@ -240,6 +240,8 @@ bool bp_arguments_read(bp_arguments *arguments, const bp_command *command, int a
 {
     memset(arguments, 0, sizeof *arguments);
     arguments->command = command;
+    arguments->words = argv;
+    arguments->word_count = argc;
     bp_settings_init(&arguments->settings, sizeof arguments->settings);
     arguments->settings.threads = 0; /* the program has the machine for itself */
     *code = BP_EXIT_DONE;

@@ -1,0 +1,74 @@
+/* A model and data to use it on: what evaluate, predict and trace begin with.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "subject.h"
+
+#include <string.h>
+
+#include "message.h"
+#include "settings.h"
+
+const char *const bp_reading_keys[] = {"target", "ignore-columns", "weight-column", "categorical", "header", "task", NULL};
+
+int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder, bp_settings *settings)
+{
+    bp_error error;
+
+    if (bp_model_load(path, NULL, network, encoder, settings, &error) != BP_OK)
+        return bp_say_input_error(arguments, &error);
+    if (!*encoder) {
+        bp_network_free(*network);
+        *network = NULL;
+        bp_say("%s: the model has no encoder, so it cannot take data files", path);
+        return BP_EXIT_BAD_INPUT;
+    }
+    return BP_EXIT_DONE;
+}
+
+void bp_settings_inherit(bp_settings *settings, const bp_settings *model, const char *const *keys)
+{
+    char text[BP_TEXT_MAX];
+    uint64_t given = settings->given;
+
+    for (; *keys; keys++)
+        if (!bp_settings_given(settings, *keys) && bp_settings_get(model, *keys, text, sizeof text, NULL) == BP_OK) {
+            (void)bp_settings_set(settings, *keys, text, NULL); /* what _get wrote */
+            settings->given = given;
+        }
+}
+
+/* Unknown column names are passed over in reading, since the model's may be those of another file; encoding then tells what
+ * the network lacks. */
+static bp_status read_data(bp_subject *subject, const char *path, const bp_settings *settings, bool with_targets, bp_error *error)
+{
+    bp_status status = bp_dataset_read(path, settings, 1, NULL, &subject->dataset, error);
+    if (status == BP_OK)
+        status = bp_encoder_apply(subject->encoder, subject->dataset, with_targets, NULL, &subject->examples, error);
+    return status;
+}
+
+int bp_subject_open(bp_subject *subject, const bp_arguments *arguments, bool with_targets)
+{
+    bp_settings model, settings = arguments->settings;
+    bp_error error;
+    int code;
+
+    memset(subject, 0, sizeof *subject);
+    bp_settings_init(&model, sizeof model);
+    code = bp_subject_load(arguments, arguments->operands[0], &subject->network, &subject->encoder, &model);
+    if (code != BP_EXIT_DONE)
+        return code;
+    bp_encoder_describe(subject->encoder, &subject->info);
+    bp_settings_inherit(&settings, &model, bp_reading_keys);
+    if (read_data(subject, arguments->operands[1], &settings, with_targets, &error) != BP_OK)
+        return bp_say_input_error(arguments, &error);
+    return BP_EXIT_DONE;
+}
+
+void bp_subject_close(bp_subject *subject)
+{
+    bp_examples_free(subject->examples);
+    bp_dataset_free(subject->dataset);
+    bp_encoder_free(subject->encoder);
+    bp_network_free(subject->network);
+}

@@ -1,0 +1,73 @@
+/* One run of `backprop train`, in the order in which it happens: data -> network -> fit -> report.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_TRAIN_H
+#define BP_TRAIN_H
+
+#include <time.h>
+
+#include "command.h"
+
+/* A file of examples. */
+typedef struct bp_material {
+    bp_dataset *dataset;
+    bp_examples *examples;
+    uint64_t *index; /* rows that are meant; NULL: all */
+    uint64_t count;
+} bp_material;
+
+/* How often a checkpoint is saved: one of the three, the others 0. */
+typedef struct bp_every {
+    uint64_t epochs;
+    uint64_t steps;
+    double seconds;
+} bp_every;
+
+typedef struct bp_train {
+    const bp_arguments *arguments;
+    bp_settings settings; /* as resolved: task, loss, batch size */
+    const char *output;
+    bp_every every;
+
+    bp_material training;
+    bp_material validation; /* a share of the training file's rows, or a file of its own; count 0: none */
+    bp_material test;
+    bp_encoder *encoder;
+    bp_encoder_info info;
+    bp_network *network;
+    bp_trainer *trainer;
+
+    bp_progress progress;       /* at the end */
+    bp_progress first;          /* as soon as the fit tells: where a resumed one began */
+    bp_metrics validation_metrics;
+    bp_metrics test_metrics;
+    bp_progress saved; /* at the last checkpoint */
+    bp_status save_status;
+    bp_error save_error;
+} bp_train;
+
+/* ---- train_data.c */
+
+/* Reads the training and validation files, splits, encodes, and settles task and batch size. With --from the network is there too. */
+int bp_train_read(bp_train *train);
+
+/* Reads and encodes another file of examples. */
+int bp_train_read_more(bp_train *train, const char *path, const char *target_file, bp_material *material);
+void bp_material_free(bp_material *material);
+
+/* ---- train_fit.c */
+
+/* Trains; saves checkpoints; tells its progress. The exit code, with messages said and rests saved. */
+int bp_train_fit(bp_train *train);
+
+/* ---- train_report.c */
+
+/* Metrics of validation and test rows, by the network as it is saved. */
+int bp_train_evaluate(bp_train *train);
+
+/* What the user wants to know at the end, on standard output. */
+int bp_train_report(const bp_train *train);
+
+bp_rows bp_material_rows(const bp_material *material);
+
+#endif
