@@ -46,8 +46,9 @@ static double polynomial(const double *c, int count, double x)
 /* (e^r - 1 - r) / r^2 for |r| <= log(2) / 2; what is cut off is below 2^-60. */
 static double exp_tail(double r)
 {
-    static const double c[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,        1.0 / 720,         1.0 / 5040,        1.0 / 40320,
-                               1.0 / 362880,  1.0 / 3628800,  1.0 / 39916800,  1.0 / 479001600,  1.0 / 6227020800,  1.0 / 87178291200};
+    static const double c[] = {1.0 / 2,         1.0 / 6,          1.0 / 24,         1.0 / 120,     1.0 / 720,
+                               1.0 / 5040,      1.0 / 40320,      1.0 / 362880,     1.0 / 3628800, 1.0 / 39916800,
+                               1.0 / 479001600, 1.0 / 6227020800, 1.0 / 87178291200};
     return polynomial(c, sizeof c / sizeof *c, r);
 }
 
@@ -130,8 +131,8 @@ double bp_log1p(double x)
 /* sin(y + t) and cos(y + t) for |y| <= pi / 4 and t below y's last place */
 static double sin_near_0(double y, double t)
 {
-    static const double c[] = {-1.0 / 6,        1.0 / 120,         -1.0 / 5040,         1.0 / 362880,
-                               -1.0 / 39916800, 1.0 / 6227020800,  -1.0 / 1307674368000, 1.0 / 355687428096000};
+    static const double c[] = {-1.0 / 6,        1.0 / 120,        -1.0 / 5040,          1.0 / 362880,
+                               -1.0 / 39916800, 1.0 / 6227020800, -1.0 / 1307674368000, 1.0 / 355687428096000};
     double square = y * y;
     return y + (t + y * square * polynomial(c, sizeof c / sizeof *c, square));
 }

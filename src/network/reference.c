@@ -13,11 +13,16 @@
 static double g(bp_activation activation, double z)
 {
     switch (activation) {
-    case BP_RELU: return z > 0 ? z : 0;
-    case BP_LEAKY_RELU: return z > 0 ? z : 0.01 * z;
-    case BP_SIGMOID: return z < 0 ? exp(z) / (1 + exp(z)) : 1 / (1 + exp(-z)); /* neither overflows */
-    case BP_TANH: return tanh(z);
-    case BP_IDENTITY: break;
+    case BP_RELU:
+        return z > 0 ? z : 0;
+    case BP_LEAKY_RELU:
+        return z > 0 ? z : 0.01 * z;
+    case BP_SIGMOID:
+        return z < 0 ? exp(z) / (1 + exp(z)) : 1 / (1 + exp(-z)); /* neither overflows */
+    case BP_TANH:
+        return tanh(z);
+    case BP_IDENTITY:
+        break;
     }
     return z;
 }
@@ -26,11 +31,16 @@ static double g(bp_activation activation, double z)
 static double g_prime(bp_activation activation, double z, double a)
 {
     switch (activation) {
-    case BP_RELU: return z > 0 ? 1 : 0;
-    case BP_LEAKY_RELU: return z > 0 ? 1 : 0.01;
-    case BP_SIGMOID: return a * (1 - a);
-    case BP_TANH: return 1 - a * a;
-    case BP_IDENTITY: break;
+    case BP_RELU:
+        return z > 0 ? 1 : 0;
+    case BP_LEAKY_RELU:
+        return z > 0 ? 1 : 0.01;
+    case BP_SIGMOID:
+        return a * (1 - a);
+    case BP_TANH:
+        return 1 - a * a;
+    case BP_IDENTITY:
+        break;
     }
     return 1;
 }
@@ -81,10 +91,13 @@ double bp_reference_loss(bp_reference *reference)
 {
     const bp_reference_layer *last = &reference->layer[reference->layers - 1];
     switch (reference->loss) {
-    case BP_CROSS_ENTROPY: return cross_entropy(last->n, last->a, reference->y, last->dL_da);
-    case BP_BINARY_CROSS_ENTROPY: return binary_cross_entropy(last->n, last->a, reference->y, last->dL_da);
+    case BP_CROSS_ENTROPY:
+        return cross_entropy(last->n, last->a, reference->y, last->dL_da);
+    case BP_BINARY_CROSS_ENTROPY:
+        return binary_cross_entropy(last->n, last->a, reference->y, last->dL_da);
     case BP_SQUARED_ERROR:
-    case BP_LOSS_AUTO: break;
+    case BP_LOSS_AUTO:
+        break;
     }
     return squared_error(last->n, last->a, reference->y, last->dL_da);
 }
@@ -142,7 +155,8 @@ void bp_reference_take(bp_reference *reference, const float *x, const float *y)
         reference->y[j] = (double)y[j];
 }
 
-double bp_reference_minibatch(bp_reference *reference, uint64_t m, const float *x, const float *y, const float *weight, double *mean)
+double bp_reference_minibatch(bp_reference *reference, uint64_t m, const float *x, const float *y, const float *weight,
+                              double *mean)
 {
     size_t inputs = reference->layer[0].k;
     size_t outputs = reference->layer[reference->layers - 1].n;
@@ -210,7 +224,8 @@ static bp_status set_shape(bp_reference *reference, const uint32_t *sizes, bp_ac
         layer->activation = i + 1 < reference->layers ? hidden : BP_IDENTITY;
         if (layer->k == 0 || layer->n == 0)
             return bp_fail(error, BP_INVALID, "layer %u has %u inputs and %u outputs", i + 1, layer->k, layer->n);
-        if (!bp_size_mul((size_t)layer->k + 1, layer->n, &count) || !bp_size_add(reference->parameters, count, &reference->parameters))
+        if (!bp_size_mul((size_t)layer->k + 1, layer->n, &count) ||
+            !bp_size_add(reference->parameters, count, &reference->parameters))
             return bp_fail(error, BP_INVALID, "layer %u, %u x %u, is too large", i + 1, layer->k, layer->n);
     }
     return BP_OK;
@@ -235,8 +250,8 @@ static size_t struct_bytes(uint32_t layers)
     return sizeof(bp_reference) + layers * sizeof(bp_reference_layer);
 }
 
-bp_status bp_reference_create(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_loss loss, const bp_allocator *allocator,
-                              bp_reference **result, bp_error *error)
+bp_status bp_reference_create(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_loss loss,
+                              const bp_allocator *allocator, bp_reference **result, bp_error *error)
 {
     bp_allocator memory = bp_allocator_or_default(allocator);
     bp_reference *reference;

@@ -19,10 +19,10 @@ typedef struct bp_reference_layer {
     uint32_t k; /* inputs */
     uint32_t n; /* outputs */
     bp_activation activation;
-    double *W; /* [k, n] */
-    double *b; /* [n] */
-    double *z; /* [n] */
-    double *a; /* [n] */
+    double *W;     /* [k, n] */
+    double *b;     /* [n] */
+    double *z;     /* [n] */
+    double *a;     /* [n] */
     double *dL_da; /* [n] */
     double *dL_dz; /* [n] */
     double *dL_dW; /* [k, n] */
@@ -35,18 +35,18 @@ typedef struct bp_reference {
     size_t bytes;
     uint32_t layers;
     bp_loss loss;
-    size_t parameters; /* weights and biases */
-    double *parameter; /* [parameters]: where every W and b lies */
-    double *gradient;  /* [parameters]: where every dL_dW and dL_db lies */
-    double *x;         /* [inputs] */
-    double *y;         /* [outputs] */
-    double *dL_dx;     /* [inputs] */
+    size_t parameters;          /* weights and biases */
+    double *parameter;          /* [parameters]: where every W and b lies */
+    double *gradient;           /* [parameters]: where every dL_dW and dL_db lies */
+    double *x;                  /* [inputs] */
+    double *y;                  /* [outputs] */
+    double *dL_dx;              /* [inputs] */
     bp_reference_layer layer[]; /* [layers] */
 } bp_reference;
 
 /* Layers of sizes [layers + 1], all parameters 0, for the caller to write. The last layer is an identity; loss is not auto. */
-bp_status bp_reference_create(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_loss loss, const bp_allocator *allocator,
-                              bp_reference **result, bp_error *error);
+bp_status bp_reference_create(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_loss loss,
+                              const bp_allocator *allocator, bp_reference **result, bp_error *error);
 
 /* The same layers and weights as a network. */
 bp_status bp_reference_of_network(const bp_network *network, const bp_allocator *allocator, bp_reference **result, bp_error *error);
@@ -66,6 +66,7 @@ void bp_reference_backward(bp_reference *reference);
 
 /* J = 1/m sum w L over x [m, inputs], y [m, outputs], weight [m] or NULL; its gradient, in the order of the parameters, into
  * mean [parameters]. */
-double bp_reference_minibatch(bp_reference *reference, uint64_t m, const float *x, const float *y, const float *weight, double *mean);
+double bp_reference_minibatch(bp_reference *reference, uint64_t m, const float *x, const float *y, const float *weight,
+                              double *mean);
 
 #endif

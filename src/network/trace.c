@@ -10,8 +10,8 @@ struct bp_trace {
     double loss;
 };
 
-bp_status bp_trace_create(const bp_network *network, const float *x, const float *y, const bp_allocator *allocator, bp_trace **result,
-                          bp_error *error)
+bp_status bp_trace_create(const bp_network *network, const float *x, const float *y, const bp_allocator *allocator,
+                          bp_trace **result, bp_error *error)
 {
     bp_reference *reference;
 

@@ -33,7 +33,8 @@ static void compare_at(function f, double x)
     long double exact = f.exact((long double)x);
 
     if (isinf(got) || isinf((double)exact)) /* the last half unit before overflow may go either way */
-        cr_assert(fabs(got) >= DBL_MAX && fabs((double)exact) >= DBL_MAX && signbit(got) == signbit((double)exact), "f(%a) = %a, not %La", x, got, exact);
+        cr_assert(fabs(got) >= DBL_MAX && fabs((double)exact) >= DBL_MAX && signbit(got) == signbit((double)exact),
+                  "f(%a) = %a, not %La", x, got, exact);
     else
         cr_assert(ulps(got, exact) < f.bound, "f(%a) = %a is %g ulp from %La", x, got, ulps(got, exact), exact);
 }

@@ -41,8 +41,8 @@ static void assert_slopes(bp_reference *reference, double *numbers, const double
 {
     for (size_t i = 0; i < count; i++) {
         double wanted = difference(reference, &numbers[i]);
-        cr_assert(fabs(slopes[i] - wanted) < 1e-9 * (1 + fabs(wanted)), "%s[%zu], activation %d, loss %d: %.12g, differences %.12g", what, i,
-                  reference->layer[0].activation, reference->loss, slopes[i], wanted);
+        cr_assert(fabs(slopes[i] - wanted) < 1e-9 * (1 + fabs(wanted)), "%s[%zu], activation %d, loss %d: %.12g, differences %.12g",
+                  what, i, reference->layer[0].activation, reference->loss, slopes[i], wanted);
     }
 }
 
@@ -117,8 +117,10 @@ Test(reference, extreme_logits_overflow_nowhere)
 
     cr_assert(loss_of_logits(BP_CROSS_ENTROPY, 2, (double[]){1e4, -1e4}, (double[]){0, 1}, d) == 2e4 && d[0] == 1 && d[1] == -1);
     cr_assert(loss_of_logits(BP_CROSS_ENTROPY, 2, (double[]){1e4, -1e4}, (double[]){1, 0}, d) == 0 && d[0] == 0 && d[1] == 0);
-    cr_assert(loss_of_logits(BP_BINARY_CROSS_ENTROPY, 2, (double[]){1e4, -1e4}, (double[]){0, 1}, d) == 2e4 && d[0] == 1 && d[1] == -1);
-    cr_assert(loss_of_logits(BP_BINARY_CROSS_ENTROPY, 2, (double[]){1e4, -1e4}, (double[]){1, 0}, d) == 0 && d[0] == 0 && d[1] == 0);
+    cr_assert(loss_of_logits(BP_BINARY_CROSS_ENTROPY, 2, (double[]){1e4, -1e4}, (double[]){0, 1}, d) == 2e4 && d[0] == 1 &&
+              d[1] == -1);
+    cr_assert(loss_of_logits(BP_BINARY_CROSS_ENTROPY, 2, (double[]){1e4, -1e4}, (double[]){1, 0}, d) == 0 && d[0] == 0 &&
+              d[1] == 0);
 }
 
 Test(reference, a_minibatch_is_the_weighted_mean_of_its_examples)
@@ -153,7 +155,8 @@ Test(reference, impossible_shapes_are_refused)
     cr_assert_eq(bp_reference_create(0, (uint32_t[]){3}, BP_RELU, BP_SQUARED_ERROR, NULL, &reference, NULL), BP_INVALID);
     cr_assert_eq(bp_reference_create(2, (uint32_t[]){3, 0, 1}, BP_RELU, BP_SQUARED_ERROR, NULL, &reference, NULL), BP_INVALID);
     cr_assert_eq(bp_reference_create(1, (uint32_t[]){0, 1}, BP_RELU, BP_SQUARED_ERROR, NULL, &reference, NULL), BP_INVALID);
-    cr_assert_eq(bp_reference_create(3, (uint32_t[]){most, most, most, most}, BP_RELU, BP_SQUARED_ERROR, NULL, &reference, NULL), BP_INVALID);
+    cr_assert_eq(bp_reference_create(3, (uint32_t[]){most, most, most, most}, BP_RELU, BP_SQUARED_ERROR, NULL, &reference, NULL),
+                 BP_INVALID);
     cr_assert_eq(bp_reference_create(1, (uint32_t[]){most, most}, BP_RELU, BP_SQUARED_ERROR, NULL, &reference, NULL), BP_NO_MEMORY);
     cr_assert_null(reference);
 }

@@ -50,7 +50,8 @@ Test(trace, shows_every_number_of_the_reference)
         cr_assert(seen.inputs == layer->k && seen.outputs == layer->n);
         cr_assert(same(seen.z, layer->z, layer->n) && same(seen.a, layer->a, layer->n), "layer %u forward", l);
         cr_assert(same(seen.dL_da, layer->dL_da, layer->n) && same(seen.dL_dz, layer->dL_dz, layer->n), "layer %u backward", l);
-        cr_assert(same(seen.dL_dW, layer->dL_dW, layer->k * layer->n) && same(seen.dL_db, layer->dL_db, layer->n), "layer %u gradient", l);
+        cr_assert(same(seen.dL_dW, layer->dL_dW, layer->k * layer->n) && same(seen.dL_db, layer->dL_db, layer->n),
+                  "layer %u gradient", l);
     }
     cr_assert_eq(bp_trace_at(trace, 3, &seen, NULL), BP_INVALID);
     bp_trace_free(trace);

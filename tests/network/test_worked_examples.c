@@ -133,7 +133,8 @@ Test(worked_examples, the_recurrence_over_k_layers_is_the_whole_chain_rule)
             for (uint32_t j = 0; j < layer->n; j++) {
                 double wanted = chained(net, l, i, j);
                 double got = layer->dL_dW[i * layer->n + j];
-                cr_assert(fabs(got - wanted) <= 1e-13 * (1 + fabs(wanted)), "layer %u, W[%u][%u]: %g, not %g", l + 1, i, j, got, wanted);
+                cr_assert(fabs(got - wanted) <= 1e-13 * (1 + fabs(wanted)), "layer %u, W[%u][%u]: %g, not %g", l + 1, i, j, got,
+                          wanted);
             }
     }
     bp_reference_free(net);

@@ -5,6 +5,7 @@
 #ifndef BP_TABLE_GRADIENTS_H
 #define BP_TABLE_GRADIENTS_H
 
+#include "backprop.h"
 #include "table_data.h"
 
 typedef struct table_gradient {

@@ -5,6 +5,7 @@
 #ifndef BP_TABLE_TRAJECTORIES_H
 #define BP_TABLE_TRAJECTORIES_H
 
+#include "backprop.h"
 #include "table_data.h"
 
 #define TABLE_LOOKS 40
