@@ -1,10 +1,59 @@
-/* The encoder, and its form as JSON text for model files.
+/* The encoder: what each column becomes, learned from training rows, and its form as JSON text for model files.
+ *
+ *      column      feature                  network inputs
+ *      age         (x - mean) / scale       1
+ *      colour      one-hot, sorted          one per category; a category never seen is all zeros
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_ENCODER_H
 #define BP_ENCODER_H
 
+#include <stdbool.h>
+
 #include "backprop.h"
+#include "dataset.h"
+
+#define BP_INPUTS_MAX ((uint32_t)1 << 24)
+#define BP_CLASSES_MAX ((size_t)100000)
+
+/* One input column. */
+typedef struct bp_feature {
+    char *name;
+    double mean;
+    double scale; /* > 0 */
+    char **categories; /* [category_count], sorted by bytes; NULL for numbers */
+    size_t category_count;
+    uint32_t first; /* network input of the column, or of its first category */
+} bp_feature;
+
+typedef struct bp_target {
+    char *name;
+    double mean; /* 0 and 1 for classes */
+    double scale;
+} bp_target;
+
+struct bp_encoder {
+    bp_pool pool;
+    bp_task task; /* never auto */
+    bp_feature *features; /* [feature_count] */
+    size_t feature_count;
+    bp_target *targets; /* [target_count] */
+    size_t target_count;
+    char **classes; /* [class_count], by bytes or by value; NULL in a regression */
+    double *class_values; /* [class_count], ascending, where classes are whole numbers; else NULL */
+    size_t class_count;
+    char *weight; /* name of the column of weights, or NULL */
+    double weight_mean; /* over the training rows */
+    uint32_t inputs;
+    uint32_t outputs;
+    char **input_names; /* [inputs] */
+};
+
+/* An empty encoder, to be filled and then finished. */
+bp_status bp_encoder_new(const bp_allocator *allocator, bp_encoder **result, bp_error *error);
+
+/* Counts inputs and outputs and names the inputs, once features, targets and classes are there. */
+bp_status bp_encoder_finish(bp_encoder *encoder, bp_error *error);
 
 /* The whole encoder as one compact JSON object with sorted keys, numbers in shortest form that reads back the same: equal
  * encoders give equal text. *text is NUL-terminated, of *size bytes without the NUL, and given back by
