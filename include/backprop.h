@@ -348,13 +348,18 @@ BP_API bp_status bp_network_set(bp_network *network, uint32_t layer, const float
 BP_API bp_status bp_model_save(const char *path, const bp_network *network, const bp_encoder *encoder, const bp_settings *settings,
                                bp_error *error);
 
-/* Any of the three results may be NULL. A model without an encoder gives *encoder = NULL. */
+/* Any of the three results may be NULL; the whole file is checked all the same. A model without an encoder gives *encoder =
+ * NULL. `settings` comes from bp_settings_init; what the file says is set in it, and `given` stays. */
 BP_API bp_status bp_model_load(const char *path, const bp_allocator *allocator, bp_network **network, bp_encoder **encoder,
                                bp_settings *settings, bp_error *error);
 
 /* The same from bytes in memory. */
 BP_API bp_status bp_model_parse(const void *bytes, size_t size, const bp_allocator *allocator, bp_network **network,
                                 bp_encoder **encoder, bp_settings *settings, bp_error *error);
+
+/* Python source of the equal torch.nn.Sequential, of the scaling around it, and of a predict function, in the caller's
+ * buffer, NUL-terminated, cut at `capacity`. The encoder may be NULL. Returns the length of the whole. */
+BP_API size_t bp_model_pytorch(const bp_network *network, const bp_encoder *encoder, char *text, size_t capacity);
 
 /* What predicting needs besides the network: activations of `rows` rows on each of `threads` threads (0: as many as the
  * machine gives). One for each caller's thread. */
