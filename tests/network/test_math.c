@@ -54,10 +54,11 @@ static void compare_magnitudes(function f, int first, int last, double sign)
             compare_at(f, sign * ldexp(1 + i / 64.0 + i * i * 0x1p-50, exponent));
 }
 
-static const function exponential = {bp_exp, expl, 1};
-static const function logarithm = {bp_log, logl, 1};
-static const function logarithm1p = {bp_log1p, log1pl, 1};
-static const function cosine = {bp_cos, cosl, 1};
+/* A little above what 3 million points showed: 0.86, 0.85, 0.84 and 0.91. */
+static const function exponential = {bp_exp, expl, 0.9};
+static const function logarithm = {bp_log, logl, 0.9};
+static const function logarithm1p = {bp_log1p, log1pl, 0.9};
+static const function cosine = {bp_cos, cosl, 0.95};
 
 static int same_bits(double a, double b)
 {

@@ -65,11 +65,13 @@ Test(trace, takes_weights_as_the_accessors_show_them)
     bp_reference *reference = NULL;
     float W[33 * 5], b[5];
 
+    cr_assert_eq(bp_network_set(network, 1, NULL, (float[]){1, 2, 3, 4, 5}, NULL), BP_OK); /* first biases are 0 */
     cr_assert_eq(bp_reference_of_network(network, NULL, &reference, NULL), BP_OK);
     cr_assert(bp_network_parameters(network) == reference->parameters);
     cr_assert_eq(bp_network_get(network, 1, W, b, NULL), BP_OK);
     for (int i = 0; i < 33 * 5; i++)
         cr_assert(reference->layer[1].W[i] == (double)W[i] && W[i] != 0, "W[%d]", i);
+    cr_assert(same(reference->layer[1].b, (double[]){1, 2, 3, 4, 5}, 5));
     cr_assert(reference->layer[0].activation == BP_TANH && reference->layer[2].activation == BP_IDENTITY);
     cr_assert_eq(reference->loss, BP_SQUARED_ERROR);
     bp_reference_free(reference);

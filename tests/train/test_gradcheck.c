@@ -80,6 +80,18 @@ Test(gradcheck, compares_no_more_entries_than_asked)
     bp_network_free(network);
 }
 
+/* As above: of four weights and four biases at a kink, every fourth entry is one of each. */
+Test(gradcheck, spreads_the_entries_over_the_layer)
+{
+    bp_settings settings = settings_for((uint32_t[]){4}, 1, BP_RELU, BP_SQUARED_ERROR);
+    bp_network *network = network_with(&settings, 1, 1, NULL);
+    bp_gradcheck_layer layer[2];
+
+    cr_assert_eq(bp_gradcheck(network, &settings, 1, (float[]){0}, (float[]){1}, 2, NULL, layer, NULL), BP_OK);
+    cr_assert(layer[0].checked == 1 && layer[0].skipped == 1);
+    bp_network_free(network);
+}
+
 Test(gradcheck, leaves_the_weights_alone)
 {
     bp_settings settings = settings_for((uint32_t[]){7}, 1, BP_RELU, BP_CROSS_ENTROPY);
