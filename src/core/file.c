@@ -262,7 +262,8 @@ static bp_status write_piece(int fd, const bp_file_piece *piece, const char *nam
             at += step;
             left -= (size_t)step;
         } else if (step == 0 || errno != EINTR) {
-            return bp_fail_system(error, step == 0 ? ENOSPC : errno, "%s: cannot be written; the old content, if any, is untouched", name);
+            return bp_fail_system(error, step == 0 ? ENOSPC : errno, "%s: cannot be written; the old content, if any, is untouched",
+                                  name);
         }
     }
     return BP_OK;

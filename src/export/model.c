@@ -27,10 +27,10 @@ typedef struct saving {
     const bp_network *network;
     void *memory; /* [memory_size]: what the arena carves */
     size_t memory_size;
-    float *scratch;     /* [k, n] of the largest layer */
-    float *values;      /* every tensor */
+    float *scratch;         /* [k, n] of the largest layer */
+    float *values;          /* every tensor */
     setting_text *settings; /* [SETTINGS_MAX] */
-    char *encoder;      /* [encoder_size + 1], JSON */
+    char *encoder;          /* [encoder_size + 1], JSON */
     size_t encoder_size;
     bp_model_name names[2 * BP_LAYERS_MAX];
     bp_tensor tensors[2 * BP_LAYERS_MAX];
@@ -75,7 +75,8 @@ static void transpose(const float *from, size_t k, size_t n, float *to)
             to[column * k + row] = from[row * n + column];
 }
 
-static void add_tensor(saving *s, uint32_t layer, const char *part, const float *data, uint32_t rank, uint64_t rows, uint64_t columns)
+static void add_tensor(saving *s, uint32_t layer, const char *part, const float *data, uint32_t rank, uint64_t rows,
+                       uint64_t columns)
 {
     size_t i = s->tensor_count++;
 
@@ -165,7 +166,8 @@ static bp_status check_fit(const bp_network *network, const bp_encoder_info *enc
     if (encoder->inputs == first.inputs && encoder->outputs == last.outputs)
         return BP_OK;
     return bp_fail(error, BP_INVALID, "the encoder is for %lu inputs and %lu outputs, the network has %lu and %lu",
-                   (unsigned long)encoder->inputs, (unsigned long)encoder->outputs, (unsigned long)first.inputs, (unsigned long)last.outputs);
+                   (unsigned long)encoder->inputs, (unsigned long)encoder->outputs, (unsigned long)first.inputs,
+                   (unsigned long)last.outputs);
 }
 
 static bp_status describe_encoder(saving *s, const bp_encoder *encoder, bp_error *error)

@@ -108,8 +108,8 @@ static bp_status read_shape(loading *l, bp_error *error)
     BP_TRY(read_name(l, "activation", error));
     BP_TRY(read_name(l, "loss", error));
     if (l->file->tensor_count % 2 || l->file->tensor_count < 2 || l->file->tensor_count > 2 * BP_LAYERS_MAX)
-        return bp_fail(error, BP_BAD_FILE, "%s: %zu tensors, where a weight and a bias for 1 to %d layers are needed", l->file->path,
-                       l->file->tensor_count, BP_LAYERS_MAX);
+        return bp_fail(error, BP_BAD_FILE, "%s: %zu tensors, where a weight and a bias for 1 to %d layers are needed",
+                       l->file->path, l->file->tensor_count, BP_LAYERS_MAX);
     l->layers = (uint32_t)(l->file->tensor_count / 2);
     for (uint32_t layer = 0; layer < l->layers; layer++) {
         BP_TRY(check_layer(l, layer, n, &n, error));
@@ -222,8 +222,9 @@ static bp_status load_encoder(loading *l, bp_error *error)
         return bp_fail(error, status, "%s: encoder: %.800s", l->file->path, cause.text);
     bp_encoder_describe(l->encoder, &info);
     if (info.inputs != l->inputs || info.outputs != l->outputs)
-        return bp_fail(error, BP_BAD_FILE, "%s: the encoder is for %lu inputs and %lu outputs, the network has %lu and %lu", l->file->path,
-                       (unsigned long)info.inputs, (unsigned long)info.outputs, (unsigned long)l->inputs, (unsigned long)l->outputs);
+        return bp_fail(error, BP_BAD_FILE, "%s: the encoder is for %lu inputs and %lu outputs, the network has %lu and %lu",
+                       l->file->path, (unsigned long)info.inputs, (unsigned long)info.outputs, (unsigned long)l->inputs,
+                       (unsigned long)l->outputs);
     return check_task(l, &info, error);
 }
 
@@ -308,8 +309,8 @@ bp_status bp_model_load(const char *path, const bp_allocator *allocator, bp_netw
     return status;
 }
 
-bp_status bp_model_parse(const void *bytes, size_t size, const bp_allocator *allocator, bp_network **network,
-                         bp_encoder **encoder, bp_settings *settings, bp_error *error)
+bp_status bp_model_parse(const void *bytes, size_t size, const bp_allocator *allocator, bp_network **network, bp_encoder **encoder,
+                         bp_settings *settings, bp_error *error)
 {
     bp_safetensors *file;
 

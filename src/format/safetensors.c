@@ -18,9 +18,9 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [BP_DTYPE_F64] = {"F64", 8}, [BP_DTYPE_I64] = {"I64", 8}, [BP_DTYPE_U64] = {"U64", 8},   [BP_DTYPE_F32] = {"F32", 4},
-    [BP_DTYPE_I32] = {"I32", 4}, [BP_DTYPE_U32] = {"U32", 4}, [BP_DTYPE_F16] = {"F16", 2},   [BP_DTYPE_BF16] = {"BF16", 2},
-    [BP_DTYPE_I16] = {"I16", 2}, [BP_DTYPE_U16] = {"U16", 2}, [BP_DTYPE_I8] = {"I8", 1},     [BP_DTYPE_U8] = {"U8", 1},
+    [BP_DTYPE_F64] = {"F64", 8},   [BP_DTYPE_I64] = {"I64", 8}, [BP_DTYPE_U64] = {"U64", 8}, [BP_DTYPE_F32] = {"F32", 4},
+    [BP_DTYPE_I32] = {"I32", 4},   [BP_DTYPE_U32] = {"U32", 4}, [BP_DTYPE_F16] = {"F16", 2}, [BP_DTYPE_BF16] = {"BF16", 2},
+    [BP_DTYPE_I16] = {"I16", 2},   [BP_DTYPE_U16] = {"U16", 2}, [BP_DTYPE_I8] = {"I8", 1},   [BP_DTYPE_U8] = {"U8", 1},
     [BP_DTYPE_BOOL] = {"BOOL", 1},
 };
 
@@ -76,14 +76,16 @@ static bp_status parse_header(bp_safetensors *file, bp_error *error)
         return bp_fail_offset(error, file->path, 0, "a header of %llu bytes, more than %d: not safetensors, or damaged",
                               (unsigned long long)length, BP_SAFETENSORS_HEADER_MAX);
     if (length > file->size - 8)
-        return bp_fail_offset(error, file->path, file->size, "the file ends within its header of %llu bytes", (unsigned long long)length);
+        return bp_fail_offset(error, file->path, file->size, "the file ends within its header of %llu bytes",
+                              (unsigned long long)length);
     file->data_begin = 8 + (size_t)length;
     if (length == 0 || file->bytes[8] != '{')
         return bp_fail_offset(error, file->path, 8, "the header does not begin with '{': not safetensors");
     /* No JSON_ALLOW_NUL: a name with NUL inside is refused. */
     file->json = json_loadb((const char *)file->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
     if (!file->json)
-        return bp_fail_offset(error, file->path, 8 + (problem.position > 0 ? (uint64_t)problem.position : 0), "header: %s", problem.text);
+        return bp_fail_offset(error, file->path, 8 + (problem.position > 0 ? (uint64_t)problem.position : 0), "header: %s",
+                              problem.text);
     return BP_OK;
 }
 
@@ -97,8 +99,10 @@ static bp_status parse_metadata(bp_safetensors *file, json_t *metadata, bp_error
         return bp_fail_offset(error, file->path, 8, "header: __metadata__ is no object");
     if (!bp_size_mul(json_object_size(metadata), sizeof *file->metadata, &bytes) ||
         !(file->metadata = bp_allocate(&file->allocator, bytes)))
-        return bp_fail(error, BP_NO_MEMORY, "%s: memory for %zu pairs of metadata was refused", file->path, json_object_size(metadata));
-    json_object_foreach (metadata, key, value) {
+        return bp_fail(error, BP_NO_MEMORY, "%s: memory for %zu pairs of metadata was refused", file->path,
+                       json_object_size(metadata));
+    json_object_foreach(metadata, key, value)
+    {
         if (!json_is_string(value))
             return bp_fail_offset(error, file->path, 8, "header: __metadata__ has \"%.100s\", which is no string", key);
         file->metadata[file->pair_count++] = (bp_pair){key, json_string_value(value)};
@@ -134,16 +138,21 @@ static bp_status parse_tensor(bp_safetensors *file, const char *name, const json
 
     tensor->name = name;
     if (json_object_size(entry) != 3 || !json_is_string(dtype) || json_array_size(offsets) != 2)
-        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" needs dtype, shape and two data_offsets, nothing else", name);
+        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" needs dtype, shape and two data_offsets, nothing else",
+                              name);
     if (!find_dtype(json_string_value(dtype), &tensor->dtype))
-        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" has the unknown dtype \"%.20s\"", name, json_string_value(dtype));
+        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" has the unknown dtype \"%.20s\"", name,
+                              json_string_value(dtype));
     if (!read_shape(json_object_get(entry, "shape"), tensor))
-        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" needs a shape of at most %d whole numbers", name, BP_RANK_MAX);
-    if (!read_count(json_array_get(offsets, 0), &begin) || !read_count(json_array_get(offsets, 1), &end) || begin > end || end > room)
-        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" has data_offsets outside of the %zu bytes of data", name, room);
+        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" needs a shape of at most %d whole numbers", name,
+                              BP_RANK_MAX);
+    if (!read_count(json_array_get(offsets, 0), &begin) || !read_count(json_array_get(offsets, 1), &end) || begin > end ||
+        end > room)
+        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" has data_offsets outside of the %zu bytes of data", name,
+                              room);
     if (!bp_tensor_bytes(tensor, &bytes) || bytes != end - begin)
-        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" has %llu bytes, which its dtype and shape do not give", name,
-                              (unsigned long long)(end - begin));
+        return bp_fail_offset(error, file->path, 8, "header: \"%.100s\" has %llu bytes, which its dtype and shape do not give",
+                              name, (unsigned long long)(end - begin));
     tensor->data = file->bytes + file->data_begin + begin;
     tensor->size = bytes;
     return BP_OK;
@@ -185,7 +194,8 @@ static bp_status parse_entries(bp_safetensors *file, bp_error *error)
     if (!bp_size_mul(json_object_size(file->json), sizeof *file->tensors, &bytes) ||
         !(file->tensors = bp_allocate_zeroed(&file->allocator, bytes)))
         return bp_fail(error, BP_NO_MEMORY, "%s: memory for %zu tensors was refused", file->path, json_object_size(file->json));
-    json_object_foreach (file->json, name, entry) {
+    json_object_foreach(file->json, name, entry)
+    {
         if (strcmp(name, "__metadata__") == 0) {
             BP_TRY(parse_metadata(file, entry, error));
         } else {
@@ -303,7 +313,8 @@ bp_status bp_safetensors_expect(const bp_safetensors *file, const char *name, bp
         return bp_fail_offset(error, file->path, bp_safetensors_offset(file, tensor), "\"%.100s\" is %s, not %s", name,
                               bp_dtype_name(tensor->dtype), bp_dtype_name(dtype));
     if (tensor->rank != rank || memcmp(tensor->shape, shape, rank * sizeof *shape) != 0)
-        return bp_fail_offset(error, file->path, bp_safetensors_offset(file, tensor), "\"%.100s\" has another shape than expected", name);
+        return bp_fail_offset(error, file->path, bp_safetensors_offset(file, tensor), "\"%.100s\" has another shape than expected",
+                              name);
     *result = tensor;
     return BP_OK;
 }

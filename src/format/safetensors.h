@@ -16,9 +16,9 @@
 
 #include "backprop.h"
 
-#define BP_RANK_MAX 8                           /* dimensions; none of ours has more than 2 */
-#define BP_SAFETENSORS_HEADER_MAX 0x4000000     /* of JSON: its tree takes some 50 times as much memory while it is read */
-#define BP_SAFETENSORS_ALIGNMENT 64             /* of the first tensor's byte in a file written here */
+#define BP_RANK_MAX 8                       /* dimensions; none of ours has more than 2 */
+#define BP_SAFETENSORS_HEADER_MAX 0x4000000 /* of JSON: its tree takes some 50 times as much memory while it is read */
+#define BP_SAFETENSORS_ALIGNMENT 64         /* of the first tensor's byte in a file written here */
 
 typedef enum bp_dtype {
     BP_DTYPE_F64,
@@ -53,16 +53,16 @@ typedef struct bp_pair {
 /* A file that has been read: tensors in the order of their bytes, pairs in the order of the text. */
 typedef struct bp_safetensors {
     bp_allocator allocator;
-    const char *path;       /* for messages */
+    const char *path;           /* for messages */
     const unsigned char *bytes; /* [size], the whole file */
     size_t size;
-    size_t data_begin;      /* 8 + N */
-    bp_tensor *tensors;     /* [tensor_count] */
+    size_t data_begin;  /* 8 + N */
+    bp_tensor *tensors; /* [tensor_count] */
     size_t tensor_count;
-    bp_pair *metadata;      /* [pair_count] */
+    bp_pair *metadata; /* [pair_count] */
     size_t pair_count;
-    void *json;             /* holds the names and strings */
-    void *owned;            /* the bytes, where they were read here */
+    void *json;  /* holds the names and strings */
+    void *owned; /* the bytes, where they were read here */
 } bp_safetensors;
 
 /* "F32" and its bytes. */

@@ -48,8 +48,21 @@ static void check_f32(float value)
 
 static void check_many(void)
 {
-    static const double edges[] = {0,        -0.0,     1,      -1,        0.1,      1e22,    1e23,          9007199254740993.0, 0x1p-1074,
-                                   0x1p-1022, 0x1.fffffffffffffp1023, 0x1p53, 123456.789, 5e-324, 2.2250738585072011e-308};
+    static const double edges[] = {0,
+                                   -0.0,
+                                   1,
+                                   -1,
+                                   0.1,
+                                   1e22,
+                                   1e23,
+                                   9007199254740993.0,
+                                   0x1p-1074,
+                                   0x1p-1022,
+                                   0x1.fffffffffffffp1023,
+                                   0x1p53,
+                                   123456.789,
+                                   5e-324,
+                                   2.2250738585072011e-308};
 
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
         check_f64(edges[i]);
@@ -162,8 +175,8 @@ Test(text, decimals_are_read_as_strtod_reads_them)
 
 Test(text, what_is_no_plain_decimal_is_refused)
 {
-    static const char *const texts[] = {"",    "+",   "-",    ".",   "e5",   "1e",    "1e+",   " 1",  "1 ",  "1,5",   "0x10", "inf",
-                                        "nan", "1.2.3", "--1", "1f", "1e5.0", "infinity", "1e999", "1_0", "١", "1e-+3"};
+    static const char *const texts[] = {"",    "+",   "-",     ".",   "e5", "1e",    "1e+",      " 1",    "1 ",  "1,5", "0x10",
+                                        "inf", "nan", "1.2.3", "--1", "1f", "1e5.0", "infinity", "1e999", "1_0", "١",   "1e-+3"};
     double value;
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -204,13 +217,42 @@ Test(text, utf8_is_well_formed_by_the_table)
         const char *text;
         size_t length, good;
     } cases[] = {
-        {"", 0, 0}, {"abc", 3, 3}, {"a\0b", 3, 1}, {"\x7f", 1, 1}, {"\x80", 1, 0}, {"\xbf", 1, 0},
-        {"\xc0\x80", 2, 0}, {"\xc1\xbf", 2, 0}, {"\xc2\x80", 2, 2}, {"\xdf\xbf", 2, 2}, {"\xc2", 1, 0}, {"\xc2\x7f", 2, 0}, {"\xc2\xc0", 2, 0},
-        {"\xe0\x9f\xbf", 3, 0}, {"\xe0\xa0\x80", 3, 3}, {"\xe1\x80\x80", 3, 3}, {"\xec\xbf\xbf", 3, 3}, {"\xed\x9f\xbf", 3, 3},
-        {"\xed\xa0\x80", 3, 0}, {"\xee\x80\x80", 3, 3}, {"\xef\xbf\xbf", 3, 3}, {"\xe1\x80", 2, 0}, {"\xe1\x80\xc0", 3, 0},
-        {"\xf0\x8f\xbf\xbf", 4, 0}, {"\xf0\x90\x80\x80", 4, 4}, {"\xf3\xbf\xbf\xbf", 4, 4}, {"\xf4\x8f\xbf\xbf", 4, 4},
-        {"\xf4\x90\x80\x80", 4, 0}, {"\xf5\x80\x80\x80", 4, 0}, {"\xff", 1, 0}, {"\xf1\x80\x80", 3, 0}, {"\xf1\x80\x80\x7f", 4, 0},
-        {"ab\xc3\xa9\xff", 5, 4}, {"\xe2\x82\xac" "x\xe2\x82", 6, 4},
+        {"", 0, 0},
+        {"abc", 3, 3},
+        {"a\0b", 3, 1},
+        {"\x7f", 1, 1},
+        {"\x80", 1, 0},
+        {"\xbf", 1, 0},
+        {"\xc0\x80", 2, 0},
+        {"\xc1\xbf", 2, 0},
+        {"\xc2\x80", 2, 2},
+        {"\xdf\xbf", 2, 2},
+        {"\xc2", 1, 0},
+        {"\xc2\x7f", 2, 0},
+        {"\xc2\xc0", 2, 0},
+        {"\xe0\x9f\xbf", 3, 0},
+        {"\xe0\xa0\x80", 3, 3},
+        {"\xe1\x80\x80", 3, 3},
+        {"\xec\xbf\xbf", 3, 3},
+        {"\xed\x9f\xbf", 3, 3},
+        {"\xed\xa0\x80", 3, 0},
+        {"\xee\x80\x80", 3, 3},
+        {"\xef\xbf\xbf", 3, 3},
+        {"\xe1\x80", 2, 0},
+        {"\xe1\x80\xc0", 3, 0},
+        {"\xf0\x8f\xbf\xbf", 4, 0},
+        {"\xf0\x90\x80\x80", 4, 4},
+        {"\xf3\xbf\xbf\xbf", 4, 4},
+        {"\xf4\x8f\xbf\xbf", 4, 4},
+        {"\xf4\x90\x80\x80", 4, 0},
+        {"\xf5\x80\x80\x80", 4, 0},
+        {"\xff", 1, 0},
+        {"\xf1\x80\x80", 3, 0},
+        {"\xf1\x80\x80\x7f", 4, 0},
+        {"ab\xc3\xa9\xff", 5, 4},
+        {"\xe2\x82\xac"
+         "x\xe2\x82",
+         6, 4},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

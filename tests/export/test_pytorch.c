@@ -65,8 +65,14 @@ Test(pytorch, a_regression_is_scaled_before_and_after)
                              {.name = "colour", .scale = 1, .categories = categories, .category_count = 2, .first = 1},
                              {.name = "weight", .mean = 0.1, .scale = 2, .first = 3}};
     bp_target targets[] = {{"y1", 3, 2}, {"y2", -1e-8, 2}};
-    bp_encoder encoder = {.task = BP_TASK_REGRESSION, .features = features, .feature_count = 3, .targets = targets, .target_count = 2,
-                          .inputs = 4, .outputs = 2, .input_names = names};
+    bp_encoder encoder = {.task = BP_TASK_REGRESSION,
+                          .features = features,
+                          .feature_count = 3,
+                          .targets = targets,
+                          .target_count = 2,
+                          .inputs = 4,
+                          .outputs = 2,
+                          .input_names = names};
     bp_network *network = make_network("4", BP_TANH, BP_SQUARED_ERROR, 4, 2);
     char text[4096];
 

@@ -47,8 +47,9 @@ Test(safetensors, what_is_written_reads_back)
     cr_assert_eq(file->tensor_count, COUNT(tensors));
     for (size_t i = 0; i < COUNT(tensors); i++) {
         const bp_tensor *tensor;
-        cr_assert_eq(bp_safetensors_expect(file, tensors[i].name, tensors[i].dtype, tensors[i].rank, tensors[i].shape, &tensor, &error),
-                     BP_OK, "%s", error.text);
+        cr_assert_eq(
+            bp_safetensors_expect(file, tensors[i].name, tensors[i].dtype, tensors[i].rank, tensors[i].shape, &tensor, &error),
+            BP_OK, "%s", error.text);
         cr_assert(!tensor->size || memcmp(tensor->data, tensors[i].data, tensor->size) == 0);
         cr_assert_eq(bp_safetensors_offset(file, tensor) % bp_dtype_size(tensor->dtype), 0, "%s is not aligned", tensor->name);
     }
@@ -171,7 +172,8 @@ static bp_status parse_header(const char *header, size_t header_size, uint64_t l
     return parse(bytes, 8 + header_size + data, error);
 }
 
-#define TENSOR(name, dtype, shape, offsets) "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":[" shape "],\"data_offsets\":[" offsets "]}"
+#define TENSOR(name, dtype, shape, offsets) \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":[" shape "],\"data_offsets\":[" offsets "]}"
 
 /* The parser takes it, so that what follows is refused for its own fault; only the checksum is missing. */
 Test(safetensors, the_hostile_headers_below_differ_from_a_good_one)
@@ -211,9 +213,9 @@ Test(safetensors, hostile_headers_are_refused_with_their_fault)
         {"{" TENSOR("a", "F32", "4", "-16,0") "}", "data_offsets"},
         {"{" TENSOR("a", "F32", "4", "0") "}", "two data_offsets"},
         {"{" TENSOR("a", "F32", "4", "0,16,16") "}", "two data_offsets"},
-        {"{" TENSOR("a", "F32", "3", "4,16") "}", "after"},                                     /* a hole before */
-        {"{" TENSOR("a", "F32", "1", "0,4") "," TENSOR("b", "F32", "2", "8,16") "}", "after"},  /* between */
-        {"{" TENSOR("a", "F32", "3", "0,12") "}", "follow the last tensor"},                    /* behind */
+        {"{" TENSOR("a", "F32", "3", "4,16") "}", "after"},                                    /* a hole before */
+        {"{" TENSOR("a", "F32", "1", "0,4") "," TENSOR("b", "F32", "2", "8,16") "}", "after"}, /* between */
+        {"{" TENSOR("a", "F32", "3", "0,12") "}", "follow the last tensor"},                   /* behind */
         {"{}", "follow the last tensor"},
         {"{" TENSOR("a", "F32", "3", "0,12") "," TENSOR("b", "F32", "2", "8,16") "}", "before"},
         {"{" TENSOR("a", "F32", "4", "0,16") "," TENSOR("b", "F32", "4", "0,16") "}", "before"},
