@@ -110,25 +110,6 @@ void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass 
             walk_layer(gradients, &gradients->thread[member.index], i, pass, rows, row);
 }
 
-static bp_tile find_tile(const bp_gradients *gradients, size_t number)
-{
-    uint32_t l = 0;
-
-    while (l + 1 < gradients->layout->layers && number >= gradients->plan->layer[l + 1].first_tile)
-        l++;
-    const bp_layer *layer = &gradients->layout->layer[l];
-    size_t inside = number - gradients->plan->layer[l].first_tile;
-    size_t i = inside % layer->k_panels, j = inside / layer->k_panels;
-    return (bp_tile){
-        .layer = l,
-        .i = i,
-        .j = j,
-        .rows = tile_height(layer, i),
-        .w = layer->w + (j * layer->k + i * BP_PANEL) * BP_PANEL,
-        .b = layer->b + j * BP_PANEL,
-    };
-}
-
 /* Folds `count` floats, `offset` into the layer's part, from the nodes that all threads have left. */
 static float *fold_threads(bp_gradients *gradients, unsigned threads, uint32_t layer, size_t offset, size_t count)
 {
@@ -178,7 +159,7 @@ static void compute_tile(bp_gradients *gradients, bp_member member, const bp_pas
 
 bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, size_t number)
 {
-    bp_tile tile = find_tile(gradients, number);
+    bp_tile tile = bp_plan_tile(gradients->plan, gradients->layout, number);
 
     if (gradients->plan->layer[tile.layer].buffered)
         reduce_buffers(gradients, member, &tile);

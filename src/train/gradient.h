@@ -29,17 +29,6 @@ typedef struct bp_gradients {
     bp_gradient_thread *thread; /* [plan.threads] */
 } bp_gradients;
 
-/* One tile of the total: where it lies in the flat block, and its sums over the minibatch's rows. */
-typedef struct bp_tile {
-    uint32_t layer;
-    size_t i, j;  /* rows 32 i ... of panel j */
-    size_t rows;  /* of W, up to 32 */
-    size_t w;     /* first float in the flat block; 32 rows floats */
-    size_t b;     /* the panel's biases in the flat block, for i = 0 */
-    float *dW;    /* [rows][32] */
-    float *db;    /* [32], NULL unless i = 0 */
-} bp_tile;
-
 void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, bp_arena *arena);
 
 /* The member begins a minibatch. */

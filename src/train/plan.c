@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "error.h"
 #include "quota.h"
 #include "shard_tree.h"
 #include "size.h"
@@ -161,6 +162,25 @@ bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member m
     return (bp_range){
         member.index == 0 ? 0 : tile_at_cost(plan, layout, share * member.index),
         member.index + 1 == member.threads ? plan->tiles : tile_at_cost(plan, layout, share * (member.index + 1)),
+    };
+}
+
+bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number)
+{
+    uint32_t l = 0;
+
+    while (l + 1 < layout->layers && number >= plan->layer[l + 1].first_tile)
+        l++;
+    const bp_layer *layer = &layout->layer[l];
+    size_t inside = number - plan->layer[l].first_tile;
+    size_t i = inside % layer->k_panels, j = inside / layer->k_panels;
+    return (bp_tile){
+        .layer = l,
+        .i = i,
+        .j = j,
+        .rows = bp_size_min(BP_PANEL, layer->k - i * BP_PANEL),
+        .w = layer->w + (j * layer->k + i * BP_PANEL) * BP_PANEL,
+        .b = layer->b + j * BP_PANEL,
     };
 }
 

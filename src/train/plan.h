@@ -35,6 +35,17 @@ typedef struct bp_plan {
     char gradient_reason[200];
 } bp_plan;
 
+/* One tile: where it lies in the flat block, and its gradient. */
+typedef struct bp_tile {
+    uint32_t layer;
+    size_t i, j;  /* rows 32 i ... of panel j */
+    size_t rows;  /* of W, up to 32 */
+    size_t w;     /* first float in the flat block; 32 rows floats */
+    size_t b;     /* the panel's biases in the flat block, for i = 0 */
+    float *dW;    /* [rows][32] */
+    float *db;    /* [32], NULL unless i = 0 */
+} bp_tile;
+
 /* Settings used: batch_size, threads, exact_threads, gradient, isa. BP_INVALID where the isa does not run here. */
 bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, bp_plan *plan, bp_error *error);
 
@@ -43,6 +54,9 @@ size_t bp_plan_shards(const bp_layer_plan *layer, size_t m);
 
 /* The tiles that a member owns: equal in cost. */
 bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member);
+
+/* Tile `number`, without its gradient. */
+bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number);
 
 /* The plan as text, as bp_trainer_plan gives it. */
 size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, size_t capacity);

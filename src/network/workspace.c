@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "workspace.h"
+
+#include <string.h>
+
+#include "batch.h"
+#include "cpu.h"
+#include "error.h"
+#include "forward.h"
+#include "loss.h"
+#include "network.h"
+#include "quota.h"
+#include "size.h"
+
+static void carve(bp_workspace *workspace, bp_arena *arena)
+{
+    const bp_layer *last = &workspace->layout.layer[workspace->layout.layers - 1];
+
+    workspace->seat = bp_arena_take(arena, workspace->threads, sizeof *workspace->seat);
+    for (unsigned t = 0; t < workspace->threads; t++) {
+        bp_seat seat;
+        bp_pass_carve(&seat.pass, &workspace->layout, BP_BLOCK_ROWS, false, arena);
+        seat.pass.d[workspace->layout.layers] = bp_arena_take(arena, last->n_panels * seat.pass.ld, BP_PANEL * sizeof(float));
+        seat.weight = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(float));
+        seat.losses = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(double));
+        seat.values = bp_arena_take(arena, 2 * (size_t)last->n, sizeof(double));
+        if (workspace->seat)
+            workspace->seat[t] = seat;
+    }
+}
+
+static bp_status take_memory(bp_workspace *workspace, bp_error *error)
+{
+    bp_arena arena = {.base = NULL};
+
+    carve(workspace, &arena);
+    workspace->bytes = arena.used;
+    workspace->memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&workspace->allocator, arena.used);
+    if (!workspace->memory)
+        return bp_fail(error, BP_NO_MEMORY, "a workspace: %zu bytes were refused", arena.used);
+    arena = (bp_arena){.base = workspace->memory};
+    carve(workspace, &arena);
+    return BP_OK;
+}
+
+bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_isa isa, const bp_allocator *allocator,
+                              bp_workspace **result, bp_error *error)
+{
+    bp_allocator chosen = bp_allocator_or_default(allocator);
+    const bp_kernels *kernels;
+
+    BP_TRY(bp_cpu_kernels(isa, &kernels, error));
+    bp_workspace *workspace = bp_allocate(&chosen, sizeof *workspace);
+    if (!workspace)
+        return bp_fail(error, BP_NO_MEMORY, "a workspace: %zu bytes were refused", sizeof *workspace);
+    *workspace = (bp_workspace){
+        .allocator = chosen,
+        .layout = network->layout,
+        .kernels = kernels,
+        .threads = threads ? threads : bp_machine_threads(NULL, 0),
+        .generation = bp_team_generation(),
+    };
+    bp_status status = take_memory(workspace, error);
+    if (status != BP_OK) {
+        bp_workspace_free(workspace);
+        return status;
+    }
+    *result = workspace;
+    return BP_OK;
+}
+
+void bp_workspace_free(bp_workspace *workspace)
+{
+    if (!workspace)
+        return;
+    bp_allocator allocator = workspace->allocator;
+    bp_release(&allocator, workspace->memory, workspace->bytes);
+    bp_release(&allocator, workspace, sizeof *workspace);
+}
+
+typedef struct visit_work {
+    bp_workspace *workspace;
+    const bp_network *network;
+    const bp_examples *examples;
+    bp_rows rows;
+    bp_block_visit *visit;
+    void *context;
+} visit_work;
+
+static void visit_blocks(void *context, bp_member member)
+{
+    const visit_work *work = context;
+    const bp_workspace *workspace = work->workspace;
+    const bp_seat *seat = &workspace->seat[member.index];
+    const bp_pass *pass = &seat->pass;
+    bp_batch batch = {.x = pass->a[0], .panel = bp_pass_panel(pass)};
+    bp_range range = bp_team_range(member, work->rows.count, BP_BLOCK_ROWS);
+
+    for (size_t first = range.first; first < range.end; first += BP_BLOCK_ROWS) {
+        bp_block_rows block = {seat, first, bp_size_min(BP_BLOCK_ROWS, range.end - first)};
+        const uint64_t *rows = work->rows.index ? work->rows.index + first : NULL;
+        bp_batch_gather(&batch, workspace->kernels, work->examples, rows, first, 0, block.count);
+        bp_forward(workspace->kernels, &workspace->layout, work->network->parameters, pass, (bp_span){0, block.count});
+        work->visit(work->context, &block);
+    }
+}
+
+static bp_status check(const bp_workspace *workspace, const bp_network *network, const bp_examples *examples, bp_rows rows,
+                       bp_error *error)
+{
+    uint32_t inputs = network->layout.layer[0].k;
+
+    if (workspace->generation != bp_team_generation())
+        return bp_fail(error, BP_FORKED, "a workspace of the parent process: a child of fork may only free it");
+    if (memcmp(&workspace->layout, &network->layout, sizeof workspace->layout) != 0)
+        return bp_fail(error, BP_INVALID, "the workspace was made for a network with other layers");
+    if (examples->inputs != inputs)
+        return bp_fail(error, BP_INVALID, "the examples have %u inputs, the network has %u", examples->inputs, inputs);
+    for (uint64_t i = 0; rows.index && i < rows.count; i++)
+        if (rows.index[i] >= examples->rows)
+            return bp_fail(error, BP_INVALID, "row %llu: there are %llu, counted from 0", (unsigned long long)rows.index[i],
+                           (unsigned long long)examples->rows);
+    return BP_OK;
+}
+
+bp_status bp_workspace_visit(bp_workspace *workspace, const bp_network *network, const bp_examples *examples, bp_rows rows,
+                             bp_block_visit *visit, void *context, bp_error *error)
+{
+    if (!rows.index)
+        rows.count = examples->rows;
+    BP_TRY(check(workspace, network, examples, rows, error));
+    visit_work work = {workspace, network, examples, rows, visit, context};
+    size_t blocks = (rows.count + BP_BLOCK_ROWS - 1) / BP_BLOCK_ROWS;
+    bp_team_run((unsigned)bp_size_min(workspace->threads, blocks), visit_blocks, &work);
+    return BP_OK;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- predict */
+
+typedef struct prediction {
+    const bp_workspace *workspace;
+    const bp_network *network;
+    float *y; /* [rows, outputs] */
+} prediction;
+
+static void copy_predictions(void *context, const bp_block_rows *block)
+{
+    const prediction *p = context;
+    uint32_t last = p->network->layout.layers, n = p->network->layout.layer[last - 1].n;
+    const bp_pass *pass = &block->seat->pass;
+
+    bp_prediction_rows(p->workspace->kernels, p->network->loss, n, pass, last, (bp_span){0, block->count});
+    for (size_t r = 0; r < block->count; r++)
+        for (size_t j = 0; j < n; j += BP_PANEL)
+            memcpy(p->y + (block->first + r) * n + j, pass->a[last] + j / BP_PANEL * bp_pass_panel(pass) + r * BP_PANEL,
+                   bp_size_min(BP_PANEL, n - j) * sizeof(float));
+}
+
+bp_status bp_network_predict_rows(const bp_network *network, bp_workspace *workspace, const bp_examples *examples, bp_rows rows,
+                                  float *y, bp_error *error)
+{
+    prediction p = {workspace, network, y};
+    return bp_workspace_visit(workspace, network, examples, rows, copy_predictions, &p, error);
+}
+
+bp_status bp_network_predict(const bp_network *network, bp_workspace *workspace, uint64_t m, const float *x, float *y, bp_error *error)
+{
+    bp_examples examples = {
+        .rows = m,
+        .inputs = network->layout.layer[0].k,
+        .x_type = BP_TYPE_F32,
+        .x = x,
+        .x_stride = network->layout.layer[0].k * sizeof(float),
+    };
+    return bp_network_predict_rows(network, workspace, &examples, (bp_rows){NULL, m}, y, error);
+}

@@ -1,0 +1,295 @@
+/* Metrics over rows: partial sums of each block of rows, by whichever thread has it, then sums over the blocks in order.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "batch.h"
+#include "error.h"
+#include "loss.h"
+#include "network.h"
+#include "size.h"
+#include "sum.h"
+#include "workspace.h"
+
+/* What one block adds; in a regression followed by the squared error of each output. */
+typedef struct partial {
+    double loss;      /* sum of w L */
+    double correct;   /* right answers */
+    double absolutes; /* sum of |y^ - y| */
+    double squares[]; /* [outputs], sums of (y^ - y)^2 */
+} partial;
+
+typedef struct evaluation {
+    const bp_workspace *workspace;
+    const bp_encoder *encoder; /* NULL: network units */
+    const bp_examples *examples;
+    bp_rows rows;
+    bp_loss loss;
+    uint32_t outputs;
+    size_t stride;           /* bytes from partial to partial */
+    unsigned char *partials; /* [blocks] */
+    double *target;          /* [outputs], one row's */
+    bp_sum *sums;            /* [outputs] */
+    double *mean;            /* [outputs] */
+} evaluation;
+
+static partial *partial_at(const evaluation *e, size_t block)
+{
+    return (partial *)(void *)(e->partials + block * e->stride);
+}
+
+static double element(const bp_pass *pass, const float *block, size_t row, size_t j)
+{
+    return (double)block[j / BP_PANEL * bp_pass_panel(pass) + row * BP_PANEL + j % BP_PANEL];
+}
+
+/* ----------------------------------------------------------------------------------------------------- blocks of rows */
+
+/* The first of the largest; a NaN is never larger. */
+static size_t largest(const bp_pass *pass, const float *block, size_t row, uint32_t n)
+{
+    size_t best = 0;
+
+    for (size_t j = 1; j < n; j++)
+        if (element(pass, block, row, j) > element(pass, block, row, best))
+            best = j;
+    return best;
+}
+
+static double count_correct(const evaluation *e, const bp_pass *pass, uint32_t last, size_t row)
+{
+    double correct = 0.0;
+
+    if (e->loss == BP_CROSS_ENTROPY)
+        return largest(pass, pass->a[last], row, e->outputs) == largest(pass, pass->d[last], row, e->outputs);
+    for (size_t j = 0; j < e->outputs; j++) /* z > 0 is a probability above one half */
+        correct += (element(pass, pass->a[last], row, j) > 0.0) == (element(pass, pass->d[last], row, j) > 0.5);
+    return correct;
+}
+
+static void decode(const evaluation *e, double *values)
+{
+    if (e->encoder)
+        bp_encoder_decode(e->encoder, 1, values);
+}
+
+static void add_errors(const evaluation *e, const bp_seat *seat, uint32_t last, size_t row, partial *sums)
+{
+    double *predicted = seat->values, *target = seat->values + e->outputs;
+
+    for (size_t j = 0; j < e->outputs; j++) {
+        predicted[j] = element(&seat->pass, seat->pass.a[last], row, j);
+        target[j] = element(&seat->pass, seat->pass.d[last], row, j);
+    }
+    decode(e, predicted);
+    decode(e, target);
+    for (size_t j = 0; j < e->outputs; j++) {
+        double difference = predicted[j] - target[j];
+        sums->squares[j] += difference * difference;
+        sums->absolutes += fabs(difference);
+    }
+}
+
+static void sum_block(void *context, const bp_block_rows *block)
+{
+    const evaluation *e = context;
+    const bp_seat *seat = block->seat;
+    const bp_pass *pass = &seat->pass;
+    uint32_t last = e->workspace->layout.layers;
+    partial *sums = partial_at(e, block->first / BP_BLOCK_ROWS);
+    bp_batch batch = {.y = pass->d[last], .weight = seat->weight, .panel = bp_pass_panel(pass)};
+
+    bp_batch_gather(&batch, e->workspace->kernels, e->examples, e->rows.index ? e->rows.index + block->first : NULL, block->first, 0,
+                    block->count);
+    for (size_t row = 0; row < block->count; row++)
+        if (e->loss == BP_SQUARED_ERROR)
+            add_errors(e, seat, last, row, sums);
+        else
+            sums->correct += count_correct(e, pass, last, row);
+    bp_loss_rows(e->workspace->kernels, e->loss, e->outputs, pass, last, (bp_span){0, block->count}, seat->weight, seat->losses);
+    for (size_t row = 0; row < block->count; row++)
+        sums->loss += seat->losses[row];
+}
+
+/* ----------------------------------------------------------------------------------------------------------- baseline */
+
+/* Target row r of those asked for, in the target's unit. */
+static void read_target(const evaluation *e, uint64_t r)
+{
+    uint64_t row = e->rows.index ? e->rows.index[r] : r;
+
+    for (size_t j = 0; j < e->outputs; j++)
+        e->target[j] = e->examples->classes ? (double)(e->outputs == 1 ? e->examples->classes[row] : e->examples->classes[row] == (int32_t)j)
+                                            : (double)e->examples->y[row * e->examples->y_stride + j];
+    if (e->loss == BP_SQUARED_ERROR)
+        decode(e, e->target);
+}
+
+static void restart(const evaluation *e)
+{
+    for (size_t j = 0; j < e->outputs; j++)
+        bp_sum_start(&e->sums[j]);
+}
+
+static void find_means(const evaluation *e)
+{
+    restart(e);
+    for (uint64_t r = 0; r < e->rows.count; r++) {
+        read_target(e, r);
+        for (size_t j = 0; j < e->outputs; j++)
+            bp_sum_add(&e->sums[j], e->target[j]);
+    }
+    for (size_t j = 0; j < e->outputs; j++)
+        e->mean[j] = bp_sum_total(&e->sums[j]) / (double)e->rows.count;
+}
+
+/* The share that the most frequent class has; of separate yes and no answers, that of the more frequent one each. */
+static double majority(const evaluation *e)
+{
+    double share = 0.0;
+
+    for (size_t j = 0; j < e->outputs; j++) {
+        double yes = e->mean[j], more = yes > 0.5 ? yes : 1.0 - yes;
+        if (e->loss == BP_BINARY_CROSS_ENTROPY)
+            share += more / e->outputs;
+        else if (yes > share)
+            share = yes;
+    }
+    return share;
+}
+
+/* Squares about the mean stay in e->sums. */
+static void regression_baseline(const evaluation *e, bp_metrics *metrics)
+{
+    double squares = 0.0, count = (double)e->rows.count * e->outputs;
+    bp_sum absolutes;
+
+    bp_sum_start(&absolutes);
+    restart(e);
+    for (uint64_t r = 0; r < e->rows.count; r++) {
+        read_target(e, r);
+        for (size_t j = 0; j < e->outputs; j++) {
+            double difference = e->target[j] - e->mean[j];
+            bp_sum_add(&e->sums[j], difference * difference);
+            bp_sum_add(&absolutes, fabs(difference));
+        }
+    }
+    for (size_t j = 0; j < e->outputs; j++)
+        squares += bp_sum_total(&e->sums[j]);
+    metrics->baseline_rmse = sqrt(squares / count);
+    metrics->baseline_mae = bp_sum_total(&absolutes) / count;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ totals */
+
+static size_t count_blocks(const evaluation *e)
+{
+    return (e->rows.count + BP_BLOCK_ROWS - 1) / BP_BLOCK_ROWS;
+}
+
+/* Sum over blocks of the double at `offset` of each partial. */
+static double total(const evaluation *e, size_t offset)
+{
+    bp_sum sum;
+
+    bp_sum_start(&sum);
+    for (size_t block = 0; block < count_blocks(e); block++) {
+        double value;
+        memcpy(&value, (unsigned char *)partial_at(e, block) + offset, sizeof value);
+        bp_sum_add(&sum, value);
+    }
+    return bp_sum_total(&sum);
+}
+
+static void regression_metrics(const evaluation *e, bp_metrics *metrics)
+{
+    double squares = 0.0, r2 = 0.0, count = (double)e->rows.count * e->outputs;
+
+    find_means(e);
+    regression_baseline(e, metrics);
+    for (size_t j = 0; j < e->outputs; j++) {
+        double own = total(e, offsetof(partial, squares) + j * sizeof(double)), about_mean = bp_sum_total(&e->sums[j]);
+        squares += own;
+        r2 += about_mean > 0.0 ? (1.0 - own / about_mean) / e->outputs : NAN;
+    }
+    metrics->rmse = sqrt(squares / count);
+    metrics->mae = total(e, offsetof(partial, absolutes)) / count;
+    metrics->r2 = r2;
+}
+
+static void class_metrics(const evaluation *e, bp_metrics *metrics)
+{
+    double answers = (double)e->rows.count * (e->loss == BP_CROSS_ENTROPY ? 1 : e->outputs);
+
+    metrics->accuracy = total(e, offsetof(partial, correct)) / answers;
+    find_means(e);
+    metrics->baseline_accuracy = majority(e);
+}
+
+static void collect(const evaluation *e, bp_metrics *metrics)
+{
+    *metrics = (bp_metrics){
+        .rows = e->rows.count,
+        .loss = total(e, offsetof(partial, loss)) / (double)e->rows.count,
+        .accuracy = NAN,
+        .rmse = NAN,
+        .mae = NAN,
+        .r2 = NAN,
+        .baseline_accuracy = NAN,
+        .baseline_rmse = NAN,
+        .baseline_mae = NAN,
+    };
+    if (e->loss == BP_SQUARED_ERROR)
+        regression_metrics(e, metrics);
+    else
+        class_metrics(e, metrics);
+}
+
+static bp_status check(const bp_network *network, const bp_examples *examples, bp_rows rows, bp_error *error)
+{
+    uint32_t outputs = network->layout.layer[network->layout.layers - 1].n;
+
+    if (examples->outputs != outputs || (!examples->y && !examples->classes))
+        return bp_fail(error, BP_INVALID, "the examples have %u targets, the network has %u outputs", examples->outputs, outputs);
+    return rows.count ? BP_OK : bp_fail(error, BP_INVALID, "there are no rows to evaluate");
+}
+
+static void carve(evaluation *e, bp_arena *arena)
+{
+    e->partials = bp_arena_take(arena, count_blocks(e), e->stride);
+    e->sums = bp_arena_take(arena, e->outputs, sizeof *e->sums);
+    e->target = bp_arena_take(arena, e->outputs, sizeof *e->target);
+    e->mean = bp_arena_take(arena, e->outputs, sizeof *e->mean);
+}
+
+bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
+                              const bp_examples *examples, bp_rows rows, bp_metrics *result, bp_error *error)
+{
+    if (!rows.index)
+        rows.count = examples->rows;
+    BP_TRY(check(network, examples, rows, error));
+    evaluation e = {
+        .workspace = workspace,
+        .encoder = encoder,
+        .examples = examples,
+        .rows = rows,
+        .loss = network->loss,
+        .outputs = examples->outputs,
+        .stride = sizeof(partial) + (network->loss == BP_SQUARED_ERROR ? examples->outputs : 0) * sizeof(double),
+    };
+    bp_arena arena = {.base = NULL};
+    carve(&e, &arena);
+    size_t bytes = arena.used;
+    arena = (bp_arena){.base = bp_allocate(&workspace->allocator, bytes)};
+    if (!arena.base)
+        return bp_fail(error, BP_NO_MEMORY, "metrics of %llu rows: %zu bytes were refused", (unsigned long long)rows.count, bytes);
+    unsigned char *memory = arena.base;
+    carve(&e, &arena);
+    memset(e.partials, 0, count_blocks(&e) * e.stride);
+    bp_status status = bp_workspace_visit(workspace, network, examples, rows, sum_block, &e, error);
+    if (status == BP_OK)
+        collect(&e, result);
+    bp_release(&workspace->allocator, memory, bytes);
+    return status;
+}

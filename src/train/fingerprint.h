@@ -1,0 +1,15 @@
+/* What tells one fit's data from another's.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_FINGERPRINT_H
+#define BP_FINGERPRINT_H
+
+#include "examples.h"
+#include "hash.h"
+
+/* XXH3-128 over shapes, then over x, y and weight of the chosen rows, in order; validation may be NULL. Bytes are hashed
+ * as they lie in memory, so all machines must be little-endian, as those of backprop are. */
+void bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
+                    char digits[BP_HASH_DIGITS + 1]);
+
+#endif

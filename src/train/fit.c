@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fit.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "examples.h"
+#include "fingerprint.h"
+#include "sampler.h"
+#include "size.h"
+
+/* ------------------------------------------------------------------------------------------------- inside the region */
+
+bp_minibatch bp_run_minibatch(const bp_run *run, uint64_t step)
+{
+    uint64_t first = step * run->trainer->plan.batch;
+    return (bp_minibatch){
+        .examples = run->examples,
+        .rows = run->order ? run->order + first : NULL,
+        .first = first,
+        .m = bp_size_min(run->trainer->plan.batch, run->rows - first),
+    };
+}
+
+/* The clock is read every 16 steps: 30 ns would be felt by the smallest networks. */
+static bool pause_is_due(const bp_run *run, uint64_t step)
+{
+    uint64_t done = run->trainer->fit.steps + 1;
+
+    if (run->pause_at && done >= run->pause_at)
+        return true;
+    return run->pause_time > 0.0 && step % 16 == 0 && bp_clock() >= run->pause_time;
+}
+
+void bp_run_decide(bp_run *run, uint64_t step, size_t m)
+{
+    bp_phase_begin_update(run->trainer, m, 0.0);
+    if (!run->in_fit)
+        return;
+    if (atomic_load_explicit(&run->trainer->cancelled, memory_order_relaxed) || pause_is_due(run, step))
+        run->stop = true;
+}
+
+void bp_run_count(bp_run *run, size_t m)
+{
+    bp_fit_state *state = &run->trainer->fit;
+
+    run->cost = bp_phase_cost(run->trainer, m);
+    state->steps++;
+    if (!run->in_fit)
+        return;
+    state->step++;
+    state->examples += m;
+    state->epoch_rows += m;
+    state->epoch_loss += run->cost * (double)m;
+}
+
+void bp_run_barrier(bp_run *run, bp_member member)
+{
+    bp_trainer *trainer = run->trainer;
+
+    if (!trainer->timed || member.index) {
+        bp_team_barrier(member);
+        return;
+    }
+    double since = bp_clock();
+    bp_team_barrier(member);
+    trainer->phase_seconds[BP_PHASE_WAIT] += bp_clock() - since;
+}
+
+/* ------------------------------------------------------------------------------------------------ between the blocks */
+
+bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight,
+                                 bp_examples *examples, bp_error *error)
+{
+    const bp_layout *layout = &trainer->network->layout;
+    uint32_t inputs = layout->layer[0].k, outputs = layout->layer[layout->layers - 1].n;
+
+    if (m < 1 || m > trainer->plan.batch)
+        return bp_fail(error, BP_INVALID, "a minibatch of %llu rows: this trainer takes 1 to %zu", (unsigned long long)m,
+                       trainer->plan.batch);
+    if (!x || !y)
+        return bp_fail(error, BP_INVALID, "a minibatch needs both x and y");
+    *examples = (bp_examples){
+        .rows = m,
+        .inputs = inputs,
+        .outputs = outputs,
+        .x_type = BP_TYPE_F32,
+        .x = x,
+        .x_stride = inputs * sizeof(float),
+        .y = y,
+        .y_stride = outputs,
+        .weight = weight,
+    };
+    return BP_OK;
+}
+
+static bp_status check_rows(const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
+{
+    if (rows.count == 0)
+        return bp_fail(error, BP_INVALID, "there are no %s rows", what);
+    for (uint64_t i = 0; rows.index && i < rows.count; i++)
+        if (rows.index[i] >= examples->rows)
+            return bp_fail(error, BP_INVALID, "%s row %llu: there are %llu, counted from 0", what, (unsigned long long)rows.index[i],
+                           (unsigned long long)examples->rows);
+    return BP_OK;
+}
+
+static bp_status check_examples(const bp_trainer *trainer, const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
+{
+    const bp_layout *layout = &trainer->network->layout;
+    uint32_t inputs = layout->layer[0].k, outputs = layout->layer[layout->layers - 1].n;
+
+    if (examples->inputs != inputs || examples->outputs != outputs)
+        return bp_fail(error, BP_INVALID, "the %s examples have %u inputs and %u outputs, the network has %u and %u", what, examples->inputs,
+                       examples->outputs, inputs, outputs);
+    return check_rows(examples, rows, what, error);
+}
+
+static bp_rows all_rows(const bp_examples *examples, bp_rows rows)
+{
+    return rows.index ? rows : (bp_rows){NULL, examples->rows};
+}
+
+/* The data must be those that a resumed trainer has seen. */
+static bp_status check_fingerprint(bp_fit *fit, bp_error *error)
+{
+    char now[BP_HASH_DIGITS + 1];
+    bp_trainer *trainer = fit->trainer;
+
+    bp_fingerprint(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now);
+    if (trainer->fingerprint[0] && strcmp(trainer->fingerprint, now) != 0)
+        return bp_fail(error, BP_INVALID, "the data are not those of the checkpoint: their fingerprint is %s, its is %s", now,
+                       trainer->fingerprint);
+    memcpy(trainer->fingerprint, now, sizeof now);
+    return BP_OK;
+}
+
+static bp_status take_memory(bp_fit *fit, bp_error *error)
+{
+    bp_trainer *trainer = fit->trainer;
+    size_t bytes;
+
+    if (!bp_size_mul(fit->training_rows.count, sizeof *fit->order, &bytes) || !(fit->order = bp_allocate(&trainer->allocator, bytes)))
+        return bp_fail(error, BP_NO_MEMORY, "the order of %llu rows: memory was refused", (unsigned long long)fit->training_rows.count);
+    if (!fit->validation)
+        return BP_OK;
+    return bp_workspace_create(trainer->network, trainer->plan.threads, (bp_isa)trainer->settings.isa, &trainer->allocator,
+                               &fit->workspace, error);
+}
+
+static void copy_parameters(float *to, const bp_trainer *trainer)
+{
+    memcpy(to, trainer->network->parameters, trainer->network->layout.floats * sizeof(float));
+}
+
+static bp_status check_data(const bp_fit *fit, bp_error *error)
+{
+    BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
+    return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
+}
+
+bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
+                       const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks, bp_error *error)
+{
+    *fit = (bp_fit){
+        .trainer = trainer,
+        .encoder = encoder,
+        .training = training,
+        .training_rows = all_rows(training, training_rows),
+        .validation = validation,
+        .validation_rows = validation ? all_rows(validation, validation_rows) : (bp_rows){NULL, 0},
+        .callbacks = callbacks ? *callbacks : (bp_callbacks){.context = NULL},
+        .started = bp_clock(),
+        .last_pause = bp_clock(),
+    };
+    BP_TRY(check_data(fit, error));
+    BP_TRY(check_fingerprint(fit, error));
+    bp_status status = take_memory(fit, error);
+    if (status != BP_OK) {
+        bp_fit_end(fit);
+        return status;
+    }
+    fit->steps = (fit->training_rows.count - 1) / trainer->plan.batch + 1;
+    trainer->total_updates = fit->steps * trainer->settings.epochs;
+    if (trainer->fit.epoch == 0 && trainer->fit.step == 0)
+        copy_parameters(trainer->snapshot, trainer);
+    if (trainer->settings.epochs == 0)
+        trainer->fit.finished = true;
+    return BP_OK;
+}
+
+void bp_fit_end(bp_fit *fit)
+{
+    bp_workspace_free(fit->workspace);
+    bp_release(&fit->trainer->allocator, fit->order, fit->training_rows.count * sizeof *fit->order);
+    fit->trainer->total_updates = 0;
+}
+
+void bp_fit_order(bp_fit *fit)
+{
+    const bp_settings *settings = &fit->trainer->settings;
+    bp_sampler_order(fit->training_rows, (bp_shuffle)settings->shuffle, settings->seed, fit->trainer->fit.epoch, fit->order);
+}
+
+bp_run bp_fit_run(const bp_fit *fit)
+{
+    const bp_fit_state *state = &fit->trainer->fit;
+    bool pauses = fit->callbacks.pause != NULL;
+    uint64_t every = fit->callbacks.pause_steps;
+
+    return (bp_run){
+        .trainer = fit->trainer,
+        .examples = fit->training,
+        .order = fit->order,
+        .rows = fit->training_rows.count,
+        .first = state->step,
+        .end = fit->steps,
+        .pause_at = pauses && every ? (state->steps / every + 1) * every : 0,
+        .pause_time = pauses && fit->callbacks.pause_seconds > 0.0 ? fit->last_pause + fit->callbacks.pause_seconds : 0.0,
+        .in_fit = true,
+    };
+}
+
+static bool take_cancel(bp_trainer *trainer)
+{
+    return atomic_exchange_explicit(&trainer->cancelled, 0, memory_order_relaxed) != 0;
+}
+
+bool bp_fit_pause(bp_fit *fit, const bp_run *run)
+{
+    bool cancelled = take_cancel(fit->trainer);
+    bool due = (run->pause_at && fit->trainer->fit.steps >= run->pause_at) || (run->pause_time > 0.0 && bp_clock() >= run->pause_time);
+
+    if (due) {
+        bp_progress progress = bp_fit_progress(fit);
+        cancelled |= fit->callbacks.pause(fit->callbacks.context, &progress) != 0;
+        fit->last_pause = bp_clock();
+    }
+    return cancelled;
+}
+
+/* The metric of this epoch, and what follows from it. */
+static bp_status judge(bp_fit *fit, bp_error *error)
+{
+    bp_trainer *trainer = fit->trainer;
+    bp_fit_state *state = &trainer->fit;
+    const bp_settings *settings = &trainer->settings;
+
+    if (!fit->validation)
+        return BP_OK;
+    BP_TRY(bp_network_evaluate(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,
+                               &state->validation, error));
+    if (bp_stopping_take(&state->stopping, (bp_metric)settings->metric, state->epoch, &state->validation))
+        copy_parameters(trainer->best, trainer);
+    if (settings->patience && state->stopping.waited >= settings->patience)
+        state->finished = true;
+    return BP_OK;
+}
+
+bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
+{
+    bp_trainer *trainer = fit->trainer;
+    bp_fit_state *state = &trainer->fit;
+
+    state->train_loss = state->epoch_loss / (double)fit->training_rows.count;
+    state->epoch++;
+    state->step = 0;
+    state->epoch_loss = 0.0;
+    state->epoch_rows = 0;
+    BP_TRY(judge(fit, error));
+    copy_parameters(trainer->snapshot, trainer);
+    if (state->epoch >= trainer->settings.epochs)
+        state->finished = true;
+    if (state->finished && fit->validation && trainer->settings.patience && state->stopping.best_epoch) {
+        bp_fit_restore(trainer, trainer->best);
+        state->validation = state->stopping.metrics;
+    }
+    return BP_OK;
+}
+
+bool bp_fit_tell_epoch(bp_fit *fit)
+{
+    bool cancelled = take_cancel(fit->trainer);
+
+    if (fit->callbacks.epoch) {
+        bp_progress progress = bp_fit_progress(fit);
+        cancelled |= fit->callbacks.epoch(fit->callbacks.context, &progress) != 0;
+    }
+    return cancelled && !fit->trainer->fit.finished;
+}
+
+bp_progress bp_fit_progress(const bp_fit *fit)
+{
+    const bp_fit_state *state = &fit->trainer->fit;
+
+    return (bp_progress){
+        .epoch = state->epoch,
+        .step = state->steps,
+        .examples = state->examples,
+        .epochs = fit->trainer->settings.epochs,
+        .steps = fit->steps,
+        .rows = fit->training_rows.count,
+        .seconds = bp_clock() - fit->started,
+        .train_loss = state->epoch_rows ? state->epoch_loss / (double)state->epoch_rows : state->train_loss,
+        .learning_rate = fit->trainer->rate,
+        .validation = state->validation,
+        .best_epoch = state->stopping.best_epoch,
+    };
+}
+
+void bp_fit_restore(bp_trainer *trainer, const float *parameters)
+{
+    memcpy(trainer->network->parameters, parameters, trainer->network->layout.floats * sizeof(float));
+    bp_trainer_sync(trainer);
+}

@@ -1,0 +1,78 @@
+/* A fit in progress: which rows come when, and what happens between blocks of steps.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_FIT_H
+#define BP_FIT_H
+
+#include "trainer.h"
+
+/* A block of steps inside one parallel region. */
+typedef struct bp_run {
+    bp_trainer *trainer;
+    const bp_examples *examples;
+    const uint64_t *order; /* [rows], or NULL: as they stand */
+    uint64_t rows;         /* of the epoch */
+    uint64_t first, end;   /* steps of the epoch */
+    uint64_t pause_at;     /* ask for a pause when so many steps of all epochs are done; 0: never */
+    double pause_time;     /* or when the clock says so; 0: never */
+    bool in_fit;
+    bool stop;             /* written by member 0 before a barrier, read by all behind it */
+    double cost;           /* J of the last step */
+} bp_run;
+
+typedef struct bp_fit {
+    bp_trainer *trainer;
+    const bp_encoder *encoder;
+    const bp_examples *training;
+    bp_rows training_rows;
+    const bp_examples *validation; /* NULL: none */
+    bp_rows validation_rows;
+    bp_callbacks callbacks;
+    bp_workspace *workspace; /* NULL where there is no validation */
+    uint64_t *order;         /* [training_rows.count] */
+    uint64_t steps;          /* of an epoch */
+    double started;
+    double last_pause;
+} bp_fit;
+
+bp_minibatch bp_run_minibatch(const bp_run *run, uint64_t step);
+
+/* Member 0, before the barrier: numbers of the update, and whether to stop behind this step. */
+void bp_run_decide(bp_run *run, uint64_t step, size_t m);
+
+/* Member 0, during the update: the step is done. */
+void bp_run_count(bp_run *run, size_t m);
+
+/* The barrier; the time that the caller's thread waits is measured where the trainer is timed. */
+void bp_run_barrier(bp_run *run, bp_member member);
+
+/* Examples over a minibatch of the caller's. BP_INVALID for m = 0 or above the batch size, and for missing arrays. */
+bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight,
+                                 bp_examples *examples, bp_error *error);
+
+/* Checks the data against the network and the resumed state, and allocates what epochs need. */
+bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
+                       const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks, bp_error *error);
+void bp_fit_end(bp_fit *fit);
+
+/* The order of the running epoch. */
+void bp_fit_order(bp_fit *fit);
+
+/* The rest of the running epoch. */
+bp_run bp_fit_run(const bp_fit *fit);
+
+/* After a block that was stopped: true where the fit is cancelled. Calls back where a pause was due. */
+bool bp_fit_pause(bp_fit *fit, const bp_run *run);
+
+/* Closes the epoch: validation, early stopping, snapshot. */
+bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error);
+
+/* Calls back; true where the fit is cancelled. */
+bool bp_fit_tell_epoch(bp_fit *fit);
+
+bp_progress bp_fit_progress(const bp_fit *fit);
+
+/* Makes `parameters` [layout.floats] the network's. */
+void bp_fit_restore(bp_trainer *trainer, const float *parameters);
+
+#endif

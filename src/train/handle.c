@@ -1,0 +1,235 @@
+/* Making and freeing a trainer, and small questions to it. One arena holds all: the code that carves it runs once to measure
+ * and once to commit.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "backward.h"
+#include "error.h"
+#include "settings.h"
+#include "size.h"
+#include "trainer.h"
+
+static float *take_floats(bp_arena *arena, size_t count)
+{
+    return bp_arena_take(arena, count, sizeof(float));
+}
+
+static void carve_transposed(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
+{
+    size_t offset[BP_LAYERS_MAX];
+
+    trainer->transposed_block = take_floats(arena, bp_transposed_layout(layout, offset));
+    for (uint32_t i = 0; i < layout->layers && trainer->transposed_block; i++)
+        trainer->transposed[i] = trainer->transposed_block + offset[i];
+}
+
+static void carve_passes(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
+{
+    const bp_plan *plan = &trainer->plan;
+
+    bp_pass_carve(&trainer->pass, layout, plan->batch, true, arena);
+    trainer->chunk = plan->chunk ? bp_arena_take(arena, plan->threads, sizeof(bp_pass)) : NULL;
+    for (unsigned t = 0; plan->chunk && t < plan->threads; t++) {
+        bp_pass chunk;
+        bp_pass_carve(&chunk, layout, bp_size_min(plan->chunk, plan->batch), true, arena);
+        if (trainer->chunk)
+            trainer->chunk[t] = chunk;
+    }
+}
+
+/* Everything behind the struct itself. */
+static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
+{
+    unsigned moments = bp_optimizer_moments(&trainer->settings);
+
+    carve_transposed(trainer, layout, arena);
+    trainer->moments.first = moments > 0 ? take_floats(arena, layout->floats) : NULL;
+    trainer->moments.second = moments > 1 ? take_floats(arena, layout->floats) : NULL;
+    trainer->gradient = take_floats(arena, layout->floats);
+    trainer->snapshot = take_floats(arena, layout->floats);
+    trainer->best = take_floats(arena, layout->floats);
+    carve_passes(trainer, layout, arena);
+    trainer->weight = take_floats(arena, trainer->plan.batch);
+    trainer->losses = bp_arena_take(arena, trainer->plan.batch, sizeof(double));
+    bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, arena);
+    trainer->slot = bp_arena_take(arena, trainer->plan.threads, sizeof(bp_slot));
+}
+
+/* Fills what does not depend on where the trainer lies, in a struct of the caller's. */
+static bp_status prepare(const bp_network *network, const bp_settings *settings, bp_trainer *trainer, size_t *bytes, bp_error *error)
+{
+    bp_arena arena = {.base = NULL};
+
+    memset(trainer, 0, sizeof *trainer);
+    BP_TRY(bp_settings_check(settings, error));
+    bp_settings_complete(settings, &trainer->settings);
+    if (trainer->settings.batch_size == 0)
+        return bp_fail(error, BP_INVALID, "a batch-size of all rows must be given as their number");
+    BP_TRY(bp_plan_make(&network->layout, &trainer->settings, &trainer->plan, error));
+    bp_arena_take(&arena, 1, sizeof *trainer);
+    carve(trainer, &network->layout, &arena);
+    if (arena.used == SIZE_MAX)
+        return bp_fail(error, BP_INVALID, "a trainer of %llu rows a minibatch would not fit any memory",
+                       (unsigned long long)trainer->settings.batch_size);
+    *bytes = arena.used;
+    return BP_OK;
+}
+
+/* The scratch trainer that measuring needs is 18 KiB, too much for a small stack: the allocator gives it. */
+static bp_status measure(const bp_network *network, const bp_settings *settings, const bp_allocator *allocator, bp_trainer **draft,
+                         size_t *bytes, bp_error *error)
+{
+    *draft = bp_allocate(allocator, sizeof **draft);
+    if (!*draft)
+        return bp_fail(error, BP_NO_MEMORY, "a trainer: %zu bytes were refused", sizeof **draft);
+    return prepare(network, settings, *draft, bytes, error);
+}
+
+bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings, size_t *bytes, bp_error *error)
+{
+    bp_allocator allocator = bp_allocator_or_default(NULL);
+    bp_trainer *draft;
+    bp_status status = measure(network, settings, &allocator, &draft, bytes, error);
+
+    bp_release(&allocator, draft, sizeof *draft);
+    return status;
+}
+
+/* Moments begin at 0, and so does the padding of W^T, which products read. All else is written before it is read. */
+static void clear(bp_trainer *trainer, const bp_layout *layout)
+{
+    size_t offset[BP_LAYERS_MAX];
+
+    memset(trainer->transposed_block, 0, bp_transposed_layout(layout, offset) * sizeof(float));
+    if (trainer->moments.first)
+        memset(trainer->moments.first, 0, layout->floats * sizeof(float));
+    if (trainer->moments.second)
+        memset(trainer->moments.second, 0, layout->floats * sizeof(float));
+    memset(trainer->gradient, 0, layout->floats * sizeof(float));
+    memset(trainer->slot, 0, trainer->plan.threads * sizeof *trainer->slot);
+}
+
+/* Moves the draft to the start of its memory and carves the rest. */
+static bp_trainer *commit(const bp_trainer *draft, bp_network *network, void *memory, size_t bytes)
+{
+    bp_arena arena = {.base = memory};
+    bp_trainer *trainer = bp_arena_take(&arena, 1, sizeof *trainer);
+
+    memcpy(trainer, draft, sizeof *trainer);
+    trainer->network = network;
+    trainer->memory = memory;
+    trainer->bytes = bytes;
+    trainer->generation = bp_team_generation();
+    carve(trainer, &network->layout, &arena);
+    clear(trainer, &network->layout);
+    bp_trainer_refresh(trainer);
+    return trainer;
+}
+
+static bp_status find_memory(const bp_allocator *allocator, size_t need, void **memory, size_t given, bp_error *error)
+{
+    if (*memory && (given < need || (uintptr_t)*memory % BP_ALIGNMENT))
+        return bp_fail(error, BP_INVALID, "memory of %zu bytes at %p: a trainer needs %zu at a multiple of %d", given, *memory, need,
+                       BP_ALIGNMENT);
+    if (!*memory)
+        *memory = bp_allocate(allocator, need);
+    return *memory ? BP_OK : bp_fail(error, BP_NO_MEMORY, "a trainer: %zu bytes were refused", need);
+}
+
+bp_status bp_trainer_create(bp_network *network, const bp_settings *settings, void *memory, size_t bytes,
+                            const bp_allocator *allocator, bp_trainer **result, bp_error *error)
+{
+    bp_allocator chosen = bp_allocator_or_default(allocator);
+    bool owned = memory == NULL;
+    bp_trainer *draft;
+    size_t need;
+    bp_status status = measure(network, settings, &chosen, &draft, &need, error);
+
+    if (status == BP_OK)
+        status = find_memory(&chosen, need, &memory, bytes, error);
+    if (status == BP_OK) {
+        *result = commit(draft, network, memory, need);
+        (*result)->allocator = chosen;
+        (*result)->owned = owned;
+    }
+    bp_release(&chosen, draft, sizeof *draft);
+    return status;
+}
+
+void bp_trainer_free(bp_trainer *trainer)
+{
+    if (!trainer || !trainer->owned)
+        return;
+    bp_allocator allocator = trainer->allocator;
+    bp_release(&allocator, trainer->memory, trainer->bytes);
+}
+
+bp_status bp_trainer_check(const bp_trainer *trainer, bp_error *error)
+{
+    if (trainer->generation == bp_team_generation())
+        return BP_OK;
+    return bp_fail(error, BP_FORKED, "a trainer of the parent process: a child of fork may only free it, and create its own");
+}
+
+bp_status bp_trainer_diverged(uint64_t step, uint32_t layer, bp_error *error)
+{
+    bp_status status = layer ? bp_fail(error, BP_DIVERGED, "step %llu: the gradient of layer %u is not finite", (unsigned long long)step, layer)
+                             : bp_fail(error, BP_DIVERGED, "step %llu: the loss is not finite", (unsigned long long)step);
+    if (error) {
+        error->step = step;
+        error->layer = (int32_t)layer;
+    }
+    return status;
+}
+
+void bp_trainer_sync(bp_trainer *trainer)
+{
+    bp_trainer_refresh(trainer);
+    trainer->first_transposed = false;
+}
+
+static bool equal_layers(const bp_layout *a, const bp_layout *b)
+{
+    if (a->layers != b->layers)
+        return false;
+    for (uint32_t i = 0; i < a->layers; i++)
+        if (a->layer[i].k != b->layer[i].k || a->layer[i].n != b->layer[i].n || a->layer[i].activation != b->layer[i].activation)
+            return false;
+    return true;
+}
+
+bp_status bp_trainer_publish(const bp_trainer *trainer, double tau, bp_network *target, bp_error *error)
+{
+    const bp_layout *layout = &trainer->network->layout;
+
+    if (!(tau > 0.0 && tau <= 1.0))
+        return bp_fail(error, BP_INVALID, "tau is %g: it must be above 0 and at most 1", tau);
+    if (!equal_layers(layout, &target->layout))
+        return bp_fail(error, BP_INVALID, "the target network has other layers than the trainer's");
+    for (size_t i = 0; i < layout->floats; i++) {
+        float own = trainer->network->parameters[i], old = target->parameters[i];
+        target->parameters[i] = tau == 1.0 ? own : (float)((1.0 - tau) * (double)old + tau * (double)own);
+    }
+    return BP_OK;
+}
+
+void bp_trainer_cancel(bp_trainer *trainer)
+{
+    atomic_store_explicit(&trainer->cancelled, 1, memory_order_relaxed);
+}
+
+size_t bp_trainer_plan(const bp_trainer *trainer, char *text, size_t capacity)
+{
+    return bp_plan_text(&trainer->plan, &trainer->network->layout, text, capacity);
+}
+
+uint32_t bp_trainer_threads(const bp_trainer *trainer)
+{
+    return trainer->plan.threads;
+}
+
+const char *bp_trainer_isa(const bp_trainer *trainer)
+{
+    return trainer->plan.kernels->name;
+}

@@ -1,0 +1,254 @@
+/* A step in parts, for callers with a loss of their own. The gradient is materialised here, scaled by 1/m, so that it can be
+ * read and changed; an update then takes it with scale 1: the bits of the fused step.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "backward.h"
+#include "batch.h"
+#include "error.h"
+#include "examples.h"
+#include "fit.h"
+#include "forward.h"
+#include "loss.h"
+#include "size.h"
+
+static bp_status expect_stage(const bp_trainer *trainer, bp_stage stage, const char *call, const char *before, bp_error *error)
+{
+    BP_TRY(bp_trainer_check(trainer, error));
+    if (trainer->stage >= stage)
+        return BP_OK;
+    return bp_fail(error, BP_INVALID, "bp_trainer_%s needs bp_trainer_%s before it", call, before);
+}
+
+static uint32_t outputs_of(const bp_trainer *trainer)
+{
+    return trainer->network->layout.layer[trainer->network->layout.layers - 1].n;
+}
+
+/* Rows of a plain matrix [m, n] from panels, and into them. */
+static void copy_out(const bp_pass *pass, const float *block, bp_range rows, size_t n, float *matrix)
+{
+    for (size_t r = rows.first; r < rows.end; r++)
+        for (size_t j = 0; j < n; j += BP_PANEL)
+            memcpy(matrix + r * n + j, block + j / BP_PANEL * bp_pass_panel(pass) + r * BP_PANEL,
+                   bp_size_min(BP_PANEL, n - j) * sizeof(float));
+}
+
+/* ------------------------------------------------------------------------------------------------------------ forward */
+
+typedef struct forward_work {
+    bp_trainer *trainer;
+    const bp_examples *examples;
+    float *y_hat;
+} forward_work;
+
+static void forward_rows(void *context, bp_member member)
+{
+    const forward_work *work = context;
+    bp_trainer *trainer = work->trainer;
+    const bp_pass *pass = &trainer->pass;
+    const bp_layout *layout = &trainer->network->layout;
+    bp_range rows = bp_team_range(member, trainer->rows, 1);
+    bp_span span = {rows.first, rows.end - rows.first};
+    bp_batch batch = {.x = pass->a[0], .panel = bp_pass_panel(pass)};
+
+    bp_batch_gather(&batch, trainer->plan.kernels, work->examples, NULL, rows.first, rows.first, span.count);
+    bp_forward(trainer->plan.kernels, layout, trainer->network->parameters, pass, span);
+    if (work->y_hat)
+        copy_out(pass, pass->a[layout->layers], rows, outputs_of(trainer), work->y_hat);
+}
+
+bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error)
+{
+    bp_examples examples;
+    forward_work work = {trainer, &examples, y_hat};
+
+    BP_TRY(bp_trainer_check(trainer, error));
+    BP_TRY(bp_minibatch_of_caller(trainer, m, x, x, NULL, &examples, error)); /* y is not looked at */
+    trainer->rows = m;
+    bp_team_run(trainer->plan.threads, forward_rows, &work);
+    trainer->stage = BP_STAGE_FORWARD;
+    return BP_OK;
+}
+
+/* --------------------------------------------------------------------------------------------------------------- loss */
+
+typedef struct targets_work {
+    bp_trainer *trainer;
+    const bp_examples *examples; /* y: targets, or the caller's dL/dy^ */
+} targets_work;
+
+static void gather_targets(const targets_work *work, bp_range rows)
+{
+    bp_trainer *trainer = work->trainer;
+    bp_batch batch = {
+        .y = trainer->pass.d[trainer->network->layout.layers],
+        .weight = trainer->weight,
+        .panel = bp_pass_panel(&trainer->pass),
+    };
+    bp_batch_gather(&batch, trainer->plan.kernels, work->examples, NULL, rows.first, rows.first, rows.end - rows.first);
+}
+
+static void loss_rows(void *context, bp_member member)
+{
+    const targets_work *work = context;
+    bp_trainer *trainer = work->trainer;
+    bp_range rows = bp_team_range(member, trainer->rows, 1);
+
+    gather_targets(work, rows);
+    bp_loss_rows(trainer->plan.kernels, trainer->network->loss, outputs_of(trainer), &trainer->pass, trainer->network->layout.layers,
+                 (bp_span){rows.first, rows.end - rows.first}, trainer->weight, trainer->losses);
+}
+
+bp_status bp_trainer_loss(bp_trainer *trainer, const float *y, const float *weight, double *J, bp_error *error)
+{
+    bp_examples examples;
+    targets_work work = {trainer, &examples};
+
+    BP_TRY(expect_stage(trainer, BP_STAGE_FORWARD, "loss", "forward", error));
+    BP_TRY(bp_minibatch_of_caller(trainer, trainer->rows, y, y, weight, &examples, error));
+    bp_team_run(trainer->plan.threads, loss_rows, &work);
+    trainer->stage = BP_STAGE_LOSS;
+    double cost = bp_phase_cost(trainer, trainer->rows);
+    if (!isfinite(cost))
+        return bp_trainer_diverged(trainer->updates + 1, 0, error);
+    if (J)
+        *J = cost;
+    return BP_OK;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- backward */
+
+typedef struct backward_work {
+    targets_work targets; /* examples NULL: d[K] is there already */
+    float *d_x;
+} backward_work;
+
+/* W^T of the first layer, for dL/dx: each member makes its part. */
+static void transpose_first(bp_trainer *trainer, bp_member member)
+{
+    const bp_layer *layer = &trainer->network->layout.layer[0];
+    bp_range panels = bp_team_range(member, layer->n_panels, 1);
+
+    for (size_t j = panels.first; j < panels.end; j++)
+        for (size_t i = 0; i < layer->k_panels; i++)
+            trainer->plan.kernels->transpose(bp_size_min(BP_PANEL, layer->k - i * BP_PANEL), bp_size_min(BP_PANEL, layer->n - j * BP_PANEL),
+                                             trainer->network->parameters + layer->w + (j * layer->k + i * BP_PANEL) * BP_PANEL,
+                                             trainer->transposed[0] + (i * layer->n + j * BP_PANEL) * BP_PANEL);
+}
+
+/* Sums of a tile, times 1/m, to their place in trainer->gradient. */
+static bool materialise(bp_trainer *trainer, const bp_tile *tile)
+{
+    const bp_kernels *kernels = trainer->plan.kernels;
+    float scale = 1.0f / (float)trainer->rows;
+    float *dW = trainer->gradient + tile->w, *db = trainer->gradient + tile->b;
+    bool bad;
+
+    memcpy(dW, tile->dW, tile->rows * BP_PANEL * sizeof(float));
+    bad = kernels->scale(tile->rows * BP_PANEL, scale, dW);
+    if (tile->db) {
+        memcpy(db, tile->db, BP_PANEL * sizeof(float));
+        bad |= kernels->scale(BP_PANEL, scale, db);
+    }
+    return bad;
+}
+
+/* dL/dz of the member's rows through all layers, and the shards of buffered ones. */
+static void backward_rows(const backward_work *work, bp_member member)
+{
+    bp_trainer *trainer = work->targets.trainer;
+    const bp_layout *layout = &trainer->network->layout;
+    bp_range rows = bp_team_range(member, trainer->rows, trainer->plan.grain);
+    bp_span span = {rows.first, rows.end - rows.first};
+
+    if (work->targets.examples)
+        gather_targets(&work->targets, rows);
+    bp_backward(trainer->plan.kernels, layout, (const float *const *)trainer->transposed, &trainer->pass, span, work->d_x != NULL);
+    if (work->d_x)
+        copy_out(&trainer->pass, trainer->pass.d[0], rows, layout->layer[0].k, work->d_x);
+    bp_gradients_begin(&trainer->gradients, member);
+    if (span.count)
+        bp_gradients_walk(&trainer->gradients, member, &trainer->pass, span, rows.first);
+}
+
+static void backward_member(void *context, bp_member member)
+{
+    const backward_work *work = context;
+    bp_trainer *trainer = work->targets.trainer;
+    bp_range tiles = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
+
+    trainer->slot[member.index] = (bp_slot){.bad_loss = false};
+    if (work->d_x && !trainer->first_transposed) {
+        transpose_first(trainer, member);
+        bp_team_barrier(member);
+    }
+    backward_rows(work, member);
+    bp_team_barrier(member);
+    for (size_t number = tiles.first; number < tiles.end; number++) {
+        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, trainer->rows, number);
+        if (materialise(trainer, &tile))
+            bp_phase_note_bad(trainer, member, tile.layer);
+    }
+}
+
+bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error)
+{
+    bp_examples examples;
+    backward_work work = {{trainer, d_y_hat ? &examples : NULL}, d_x};
+
+    BP_TRY(expect_stage(trainer, d_y_hat ? BP_STAGE_FORWARD : BP_STAGE_LOSS, "backward", d_y_hat ? "forward" : "loss", error));
+    if (d_y_hat)
+        BP_TRY(bp_minibatch_of_caller(trainer, trainer->rows, d_y_hat, d_y_hat, NULL, &examples, error));
+    bp_team_run(trainer->plan.threads, backward_member, &work);
+    trainer->first_transposed |= d_x != NULL;
+    trainer->stage = BP_STAGE_BACKWARD;
+    uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads});
+    return layer ? bp_trainer_diverged(trainer->updates + 1, layer, error) : BP_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------- gradient and update */
+
+static bp_status find_layer(const bp_trainer *trainer, uint32_t layer, bp_error *error)
+{
+    if (layer < trainer->network->layout.layers)
+        return BP_OK;
+    return bp_fail(error, BP_INVALID, "layer %u of a network of %u, counted from 0", layer, trainer->network->layout.layers);
+}
+
+bp_status bp_trainer_gradient_get(const bp_trainer *trainer, uint32_t layer, float *dW, float *db, bp_error *error)
+{
+    BP_TRY(expect_stage(trainer, BP_STAGE_BACKWARD, "gradient_get", "backward", error));
+    BP_TRY(find_layer(trainer, layer, error));
+    bp_layer_unpack(&trainer->network->layout.layer[layer], trainer->gradient, dW, db);
+    return BP_OK;
+}
+
+bp_status bp_trainer_gradient_set(bp_trainer *trainer, uint32_t layer, const float *dW, const float *db, bp_error *error)
+{
+    BP_TRY(expect_stage(trainer, BP_STAGE_BACKWARD, "gradient_set", "backward", error));
+    BP_TRY(find_layer(trainer, layer, error));
+    bp_layer_pack(&trainer->network->layout.layer[layer], dW, db, trainer->gradient);
+    return BP_OK;
+}
+
+static void update_member(void *context, bp_member member)
+{
+    bp_trainer *trainer = context;
+    trainer->slot[member.index] = (bp_slot){.bad_loss = false};
+    bp_phase_apply(trainer, member);
+}
+
+bp_status bp_trainer_update(bp_trainer *trainer, double rate, bp_error *error)
+{
+    BP_TRY(expect_stage(trainer, BP_STAGE_BACKWARD, "update", "backward", error));
+    if (!isfinite(rate))
+        return bp_fail(error, BP_INVALID, "a learning rate of %g", rate);
+    bp_phase_begin_update(trainer, 1, rate);
+    bp_team_run(trainer->plan.threads, update_member, trainer);
+    trainer->stage = BP_STAGE_NONE;
+    uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads});
+    return layer ? bp_trainer_diverged(trainer->updates, layer, error) : BP_OK;
+}

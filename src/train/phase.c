@@ -1,0 +1,199 @@
+/* The two phases of a step, as one member of the team goes through them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "backward.h"
+#include "batch.h"
+#include "forward.h"
+#include "loss.h"
+#include "schedule.h"
+#include "size.h"
+#include "sum.h"
+#include "trainer.h"
+
+double bp_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Adds the time since *since to a phase, and moves *since on. The caller's thread alone measures. */
+static void lap(bp_trainer *trainer, bp_member member, bp_phase phase, double *since)
+{
+    if (!trainer->timed || member.index)
+        return;
+    double now = bp_clock();
+    trainer->phase_seconds[phase] += now - *since;
+    *since = now;
+}
+
+static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row, const bp_minibatch *minibatch)
+{
+    bp_batch batch = {
+        .x = pass->a[0],
+        .y = pass->d[trainer->network->layout.layers],
+        .weight = trainer->weight + row - span.first,
+        .panel = bp_pass_panel(pass),
+    };
+    const uint64_t *rows = minibatch->rows ? minibatch->rows + row : NULL;
+    bp_batch_gather(&batch, trainer->plan.kernels, minibatch->examples, rows, minibatch->first + row, span.first, span.count);
+}
+
+/* Rows `row` ... of the minibatch, at the span's place in the pass: through all layers and back. */
+static void through(bp_trainer *trainer, bp_member member, const bp_pass *pass, bp_span span, size_t row,
+                    const bp_minibatch *minibatch)
+{
+    const bp_kernels *kernels = trainer->plan.kernels;
+    const bp_layout *layout = &trainer->network->layout;
+    uint32_t last = layout->layers;
+    double since = trainer->timed ? bp_clock() : 0.0;
+
+    gather(trainer, pass, span, row, minibatch);
+    lap(trainer, member, BP_PHASE_GATHER, &since);
+    bp_forward(kernels, layout, trainer->network->parameters, pass, span);
+    lap(trainer, member, BP_PHASE_FORWARD, &since);
+    bp_loss_rows(kernels, trainer->network->loss, layout->layer[last - 1].n, pass, last, span, trainer->weight + row - span.first,
+                 trainer->losses + row - span.first);
+    lap(trainer, member, BP_PHASE_LOSS, &since);
+    bp_backward(kernels, layout, (const float *const *)trainer->transposed, pass, span, false);
+    lap(trainer, member, BP_PHASE_BACKWARD, &since);
+    bp_gradients_walk(&trainer->gradients, member, pass, span, row);
+    lap(trainer, member, BP_PHASE_GRADIENT, &since);
+}
+
+static bool all_finite(const double *values, bp_range range)
+{
+    bool finite = true;
+
+    for (size_t i = range.first; i < range.end; i++)
+        finite = finite && isfinite(values[i]);
+    return finite;
+}
+
+void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch)
+{
+    const bp_plan *plan = &trainer->plan;
+    const bp_pass *pass = plan->chunk ? &trainer->chunk[member.index] : &trainer->pass;
+    bp_range rows = bp_team_range(member, minibatch->m, plan->grain);
+
+    bp_gradients_begin(&trainer->gradients, member);
+    for (size_t row = rows.first; row < rows.end;) {
+        size_t count = bp_size_min(plan->chunk ? plan->chunk : rows.end, rows.end - row);
+        through(trainer, member, pass, (bp_span){plan->chunk ? 0 : row, count}, row, minibatch);
+        row += count;
+    }
+    trainer->slot[member.index] = (bp_slot){.bad_loss = !all_finite(trainer->losses, rows)};
+}
+
+bool bp_phase_loss_is_finite(const bp_trainer *trainer, bp_member member)
+{
+    for (unsigned t = 0; t < member.threads; t++)
+        if (trainer->slot[t].bad_loss)
+            return false;
+    return true;
+}
+
+uint32_t bp_phase_bad_layer(const bp_trainer *trainer, bp_member member)
+{
+    uint32_t first = 0;
+
+    for (unsigned t = 0; t < member.threads; t++) {
+        uint32_t layer = trainer->slot[t].bad_layer;
+        if (layer && (!first || layer < first))
+            first = layer;
+    }
+    return first;
+}
+
+double bp_phase_cost(const bp_trainer *trainer, size_t m)
+{
+    bp_sum sum;
+
+    bp_sum_start(&sum);
+    for (size_t row = 0; row < m; row++)
+        bp_sum_add(&sum, trainer->losses[row]);
+    return bp_sum_total(&sum) / (double)m;
+}
+
+void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
+{
+    trainer->rate = rate > 0.0 ? rate : bp_schedule_rate(&trainer->settings, trainer->updates, trainer->total_updates);
+    trainer->updates++;
+    trainer->update = bp_optimizer_numbers(&trainer->settings, trainer->updates, trainer->rate, 1.0f / (float)m);
+    trainer->first_transposed = false;
+}
+
+/* The tile's copy in W^T, which the next backward pass reads; the first layer's is made when somebody asks for dL/dx. */
+static void transpose_tile(bp_trainer *trainer, const bp_tile *tile)
+{
+    const bp_layer *layer = &trainer->network->layout.layer[tile->layer];
+    size_t columns = bp_size_min(BP_PANEL, layer->n - tile->j * BP_PANEL);
+    float *to = trainer->transposed[tile->layer] + (tile->i * layer->n + tile->j * BP_PANEL) * BP_PANEL;
+
+    if (tile->layer)
+        trainer->plan.kernels->transpose(tile->rows, columns, trainer->network->parameters + tile->w, to);
+}
+
+static bool update_tile(bp_trainer *trainer, const bp_tile *tile, const bp_update *biases)
+{
+    const bp_kernels *kernels = trainer->plan.kernels;
+    bp_optimizer optimizer = (bp_optimizer)trainer->settings.optimizer;
+    float *parameters = trainer->network->parameters;
+    bool bad = bp_optimizer_update(kernels, optimizer, &trainer->moments, &trainer->update, tile->w, tile->rows * BP_PANEL,
+                                   parameters + tile->w, tile->dW);
+
+    if (tile->db && bp_optimizer_update(kernels, optimizer, &trainer->moments, biases, tile->b, BP_PANEL, parameters + tile->b, tile->db))
+        bad = true;
+    transpose_tile(trainer, tile);
+    return bad;
+}
+
+void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer)
+{
+    bp_slot *slot = &trainer->slot[member.index];
+
+    if (!slot->bad_layer || layer + 1 < slot->bad_layer)
+        slot->bad_layer = (uint8_t)(layer + 1);
+}
+
+void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
+{
+    bp_range range = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
+    bp_update biases = bp_optimizer_for_biases(&trainer->update);
+    double since = trainer->timed ? bp_clock() : 0.0;
+
+    for (size_t number = range.first; number < range.end; number++) {
+        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, m, number);
+        if (update_tile(trainer, &tile, &biases))
+            bp_phase_note_bad(trainer, member, tile.layer);
+    }
+    lap(trainer, member, BP_PHASE_GRADIENT, &since);
+}
+
+void bp_phase_apply(bp_trainer *trainer, bp_member member)
+{
+    bp_range range = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
+    bp_update biases = bp_optimizer_for_biases(&trainer->update);
+
+    for (size_t number = range.first; number < range.end; number++) {
+        bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
+        tile.dW = trainer->gradient + tile.w;
+        tile.db = tile.i == 0 ? trainer->gradient + tile.b : NULL;
+        if (update_tile(trainer, &tile, &biases))
+            bp_phase_note_bad(trainer, member, tile.layer);
+    }
+}
+
+void bp_trainer_refresh(bp_trainer *trainer)
+{
+    for (size_t number = 0; number < trainer->plan.tiles; number++) {
+        bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
+        transpose_tile(trainer, &tile);
+    }
+}

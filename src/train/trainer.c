@@ -1,0 +1,115 @@
+/* The trainer: read this file first.
+ *
+ * A fit is epochs, an epoch is steps, and a step is the handful of calls in run_steps. The team lives through many steps
+ * inside one parallel region and is closed wherever somebody outside must look: at an epoch's end, for a callback, when a
+ * fit is cancelled or diverges.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "trainer.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "examples.h"
+#include "fit.h"
+#include "size.h"
+
+/* Every thread runs this, each on rows and tiles of its own. */
+static void run_steps(void *context, bp_member member)
+{
+    bp_run *run = context;
+    bp_trainer *trainer = run->trainer;
+
+    for (uint64_t step = run->first; step < run->end; step++) {
+        bp_minibatch minibatch = bp_run_minibatch(run, step);
+
+        bp_phase_rows(trainer, member, &minibatch); /* gather, forward, loss, backward */
+        if (member.index == 0)
+            bp_run_decide(run, step, minibatch.m);
+        bp_run_barrier(run, member);
+        if (!bp_phase_loss_is_finite(trainer, member))
+            break;
+        bp_phase_tiles(trainer, member, minibatch.m); /* reduce, 1 / m, update */
+        if (member.index == 0)
+            bp_run_count(run, minibatch.m);
+        bp_run_barrier(run, member);
+        if (run->stop || bp_phase_bad_layer(trainer, member))
+            break;
+    }
+}
+
+/* Steps first ... end - 1 of the run, or until something asks to look. */
+static bp_status run_team(bp_run *run, bp_error *error)
+{
+    bp_trainer *trainer = run->trainer;
+    bp_member all = {0, trainer->plan.threads};
+
+    bp_team_run(trainer->plan.threads, run_steps, run);
+    if (!bp_phase_loss_is_finite(trainer, all)) {
+        trainer->updates--; /* decided, but never made */
+        return bp_trainer_diverged(trainer->fit.steps + 1, 0, error);
+    }
+    if (bp_phase_bad_layer(trainer, all))
+        return bp_trainer_diverged(trainer->fit.steps, bp_phase_bad_layer(trainer, all), error);
+    return BP_OK;
+}
+
+bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight, double *J,
+                          bp_error *error)
+{
+    bp_examples examples;
+    bp_run run = {.trainer = trainer, .examples = &examples, .rows = m, .end = 1};
+
+    BP_TRY(bp_trainer_check(trainer, error));
+    BP_TRY(bp_minibatch_of_caller(trainer, m, x, y, weight, &examples, error));
+    BP_TRY(run_team(&run, error));
+    if (J)
+        *J = run.cost;
+    return BP_OK;
+}
+
+/* One epoch from where it stands: blocks of steps, with the callbacks' pauses between them. */
+static bp_status run_epoch(bp_fit *fit, bp_error *error)
+{
+    bp_trainer *trainer = fit->trainer;
+    bp_fit_state *state = &trainer->fit;
+
+    bp_fit_order(fit);
+    while (state->step < fit->steps) {
+        bp_run run = bp_fit_run(fit);
+        BP_TRY(run_team(&run, error));
+        if (run.stop && bp_fit_pause(fit, &run))
+            return bp_fail(error, BP_CANCELLED, "training was stopped after step %llu", (unsigned long long)state->steps);
+    }
+    return BP_OK;
+}
+
+static bp_status run_epochs(bp_fit *fit, bp_error *error)
+{
+    bp_trainer *trainer = fit->trainer;
+
+    while (!trainer->fit.finished) {
+        BP_TRY(run_epoch(fit, error));
+        BP_TRY(bp_fit_end_epoch(fit, error)); /* validation, early stopping, snapshot */
+        if (bp_fit_tell_epoch(fit))
+            return bp_fail(error, BP_CANCELLED, "training was stopped after epoch %llu", (unsigned long long)trainer->fit.epoch);
+    }
+    return BP_OK;
+}
+
+bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
+                         const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks, bp_progress *result,
+                         bp_error *error)
+{
+    bp_fit fit;
+
+    BP_TRY(bp_trainer_check(trainer, error));
+    BP_TRY(bp_fit_begin(&fit, trainer, encoder, training, training_rows, validation, validation_rows, callbacks, error));
+    bp_status status = run_epochs(&fit, error);
+    if (status == BP_DIVERGED)
+        bp_fit_restore(trainer, trainer->snapshot);
+    if (result)
+        *result = bp_fit_progress(&fit);
+    bp_fit_end(&fit);
+    return status;
+}

@@ -1,0 +1,134 @@
+/* The trainer's memory, and the pieces that a step is made of.
+ *
+ * A minibatch of m rows goes through two phases, with a barrier behind each:
+ *
+ *      rows     each thread: its rows gathered, forward, loss, backward; buffered layers: gradients of its shards
+ *      ------------------------------------------------------------------------------------- barrier: the loss is looked at
+ *      tiles    each thread: its tiles of the parameters: sum over all shards, 1 / m, update, transposed copy
+ *      ------------------------------------------------------------------------------------------------------------ barrier
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BP_TRAINER_H
+#define BP_TRAINER_H
+
+#include <stdatomic.h>
+
+#include "gradient.h"
+#include "hash.h"
+#include "network.h"
+#include "optimizer.h"
+#include "plan.h"
+#include "stopping.h"
+
+/* What one thread tells the others; on a cache line of its own. */
+typedef struct bp_slot {
+    _Alignas(64) bool bad_loss;
+    uint8_t bad_layer; /* counted from 1; 0: every gradient so far is finite */
+} bp_slot;
+
+/* Where a fit stands, and all that a checkpoint must hold besides parameters and moments. */
+typedef struct bp_fit_state {
+    uint64_t epoch;      /* finished epochs */
+    uint64_t step;       /* finished steps of the running epoch */
+    uint64_t steps;      /* of all epochs */
+    uint64_t examples;   /* of all epochs */
+    double epoch_loss;   /* sum of w L over the running epoch's rows */
+    double train_loss;   /* of the last finished epoch */
+    uint64_t epoch_rows; /* rows of the running epoch so far */
+    bool finished;
+    bp_stopping stopping;
+    bp_metrics validation; /* of the last finished epoch */
+} bp_fit_state;
+
+/* Phases that a trainer can time, for bench. */
+typedef enum bp_phase { BP_PHASE_GATHER, BP_PHASE_FORWARD, BP_PHASE_LOSS, BP_PHASE_BACKWARD, BP_PHASE_GRADIENT, BP_PHASE_WAIT, BP_PHASES } bp_phase;
+
+/* How far the separate calls have come with a minibatch. */
+typedef enum bp_stage { BP_STAGE_NONE, BP_STAGE_FORWARD, BP_STAGE_LOSS, BP_STAGE_BACKWARD } bp_stage;
+
+struct bp_trainer {
+    bp_allocator allocator;
+    void *memory;  /* the arena; this struct is at its start */
+    size_t bytes;
+    bool owned;    /* came from the allocator */
+    unsigned generation; /* of the process, see team.h */
+
+    bp_network *network; /* borrowed */
+    bp_settings settings;
+    bp_plan plan;
+
+    float *transposed_block;
+    float *transposed[BP_LAYERS_MAX]; /* W^T of each layer, [k panels][n][32]; the first one's only when dL/dx is asked for */
+    bool first_transposed;            /* the first one's is up to date */
+    bp_moments moments;               /* [layout.floats] each */
+    float *gradient;                  /* [layout.floats], dJ/dW and dJ/db of the separate calls */
+    float *snapshot;                  /* [layout.floats], parameters of the last epoch's end */
+    float *best;                      /* [layout.floats], parameters of the best epoch */
+
+    bp_pass pass;   /* the whole minibatch */
+    bp_pass *chunk; /* [threads], a thread's rows of the moment, where the plan takes them in chunks */
+    float *weight;  /* [batch] */
+    double *losses; /* [batch], w L of each row */
+    bp_gradients gradients;
+    bp_slot *slot;  /* [threads] */
+
+    uint64_t updates; /* made so far */
+    bp_update update; /* numbers of the running one */
+    double rate;      /* its learning rate */
+    size_t rows;      /* of the minibatch in the separate calls */
+    bp_stage stage;
+
+    bp_fit_state fit;
+    uint64_t total_updates; /* of the fit; 0 outside of one */
+    char fingerprint[BP_HASH_DIGITS + 1]; /* of the fit's data; empty before */
+    atomic_int cancelled;
+
+    bool timed;
+    double phase_seconds[BP_PHASES]; /* of the caller's thread, where timed */
+};
+
+/* A minibatch: rows[0 ... m) of the examples, or m rows from `first` on where rows is NULL. */
+typedef struct bp_minibatch {
+    const bp_examples *examples;
+    const uint64_t *rows;
+    uint64_t first;
+    size_t m;
+} bp_minibatch;
+
+/* The rows phase of one member. */
+void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch);
+
+/* After the barrier: whether every loss is finite. */
+bool bp_phase_loss_is_finite(const bp_trainer *trainer, bp_member member);
+
+/* The tiles phase of one member: trainer->update holds its numbers. */
+void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m);
+
+/* The update of one member's tiles from trainer->gradient. */
+void bp_phase_apply(bp_trainer *trainer, bp_member member);
+
+/* A gradient of that layer, counted from 0, is not finite. */
+void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer);
+
+/* The first layer, counted from 1, in which a member met a gradient that is not finite; 0: none. */
+uint32_t bp_phase_bad_layer(const bp_trainer *trainer, bp_member member);
+
+/* 1/m sum of the losses of the minibatch's rows. */
+double bp_phase_cost(const bp_trainer *trainer, size_t m);
+
+/* Numbers of the next update into trainer->update: of the sum over m rows, or of a gradient where m is 1. rate <= 0: by schedule. */
+void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate);
+
+/* Seconds of a clock that never goes back. */
+double bp_clock(void);
+
+/* Makes W^T of all layers but the first from the parameters. */
+void bp_trainer_refresh(bp_trainer *trainer);
+
+/* BP_FORKED in a child of fork for a handle of the parent. */
+bp_status bp_trainer_check(const bp_trainer *trainer, bp_error *error);
+
+/* BP_DIVERGED with step and layer (0: the loss). */
+bp_status bp_trainer_diverged(uint64_t step, uint32_t layer, bp_error *error);
+
+#endif
