@@ -46,6 +46,7 @@ static void check_batch(const subject *s, size_t m, const bounds *wanted, const 
 static void check_way(const subject *s, bp_network *network, const bp_settings *settings)
 {
     bp_trainer *trainer = trainer_with(network, settings);
+    cr_assert_eq(bp_trainer_threads(trainer), settings->threads);
     for (size_t b = 0; b < BATCHES; b++) {
         char where[200];
         snprintf(where, sizeof where, "%u-%u-%u, activation %d, loss %d, isa %s, strategy %d, %u threads, %zu rows", s->inputs,
