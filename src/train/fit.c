@@ -132,6 +132,9 @@ static bp_status check_fingerprint(bp_fit *fit, bp_error *error)
     if (trainer->fingerprint[0] && strcmp(trainer->fingerprint, now) != 0)
         return bp_fail(error, BP_INVALID, "the data are not those of the checkpoint: their fingerprint is %s, its is %s", now,
                        trainer->fingerprint);
+    if (trainer->fit.step > fit->steps)
+        return bp_fail(error, BP_INVALID, "the checkpoint stands at step %llu of an epoch that has %llu",
+                       (unsigned long long)trainer->fit.step, (unsigned long long)fit->steps);
     memcpy(trainer->fingerprint, now, sizeof now);
     return BP_OK;
 }
@@ -175,13 +178,13 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
         .last_pause = bp_clock(),
     };
     BP_TRY(check_data(fit, error));
+    fit->steps = (fit->training_rows.count - 1) / trainer->plan.batch + 1;
     BP_TRY(check_fingerprint(fit, error));
     bp_status status = take_memory(fit, error);
     if (status != BP_OK) {
         bp_fit_end(fit);
         return status;
     }
-    fit->steps = (fit->training_rows.count - 1) / trainer->plan.batch + 1;
     trainer->total_updates = fit->steps * trainer->settings.epochs;
     if (trainer->fit.epoch == 0 && trainer->fit.step == 0)
         copy_parameters(trainer->snapshot, trainer);
