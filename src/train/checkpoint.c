@@ -154,6 +154,8 @@ bp_status bp_trainer_checkpoint(const bp_trainer *trainer, const char *path, bp_
     BP_TRY(bp_trainer_check(trainer, error));
     if (!trainer->fingerprint[0])
         return bp_fail(error, BP_INVALID, "%s: a trainer has nothing to checkpoint before its fit", path);
+    if (trainer->diverged)
+        return bp_fail(error, BP_DIVERGED, "%s: a fit that has diverged leaves nothing to go on from", path);
     texts *text = bp_allocate(&trainer->allocator, sizeof *text);
     if (!text)
         return bp_fail(error, BP_NO_MEMORY, "%s: a checkpoint's texts: %zu bytes were refused", path, sizeof *text);
@@ -279,6 +281,8 @@ static void take(bp_trainer *trainer, const bp_tensor *const found[5], const uin
     for (size_t i = 0; i < VALUES; i++)
         *value_list[i] = values[i];
     trainer->fit.finished = finished != 0;
+    trainer->diverged = false;
+    trainer->stage = BP_STAGE_NONE;
     snprintf(trainer->fingerprint, sizeof trainer->fingerprint, "%s", fingerprint);
     bp_trainer_sync(trainer);
 }

@@ -246,6 +246,19 @@ static void collect(const evaluation *e, bp_metrics *metrics)
         class_metrics(e, metrics);
 }
 
+typedef struct collection {
+    const evaluation *evaluation;
+    bp_metrics *metrics;
+} collection;
+
+/* Alone, where the team's floating-point state holds: the host may round in another direction. */
+static void collect_alone(void *context, bp_member member)
+{
+    const collection *work = context;
+    (void)member;
+    collect(work->evaluation, work->metrics);
+}
+
 static bp_status check(const bp_network *network, const bp_examples *examples, bp_rows rows, bp_error *error)
 {
     uint32_t outputs = network->layout.layer[network->layout.layers - 1].n;
@@ -289,7 +302,7 @@ bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace
     memset(e.partials, 0, count_blocks(&e) * e.stride);
     bp_status status = bp_workspace_visit(workspace, network, examples, rows, sum_block, &e, error);
     if (status == BP_OK)
-        collect(&e, result);
+        bp_team_run(1, collect_alone, &(collection){&e, result});
     bp_release(&workspace->allocator, memory, bytes);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "examples.h"
 #include "fingerprint.h"
 #include "sampler.h"
+#include "schedule.h"
 #include "size.h"
 
 /* ------------------------------------------------------------------------------------------------- inside the region */
@@ -46,9 +47,9 @@ void bp_run_count(bp_run *run, size_t m)
     bp_fit_state *state = &run->trainer->fit;
 
     run->cost = bp_phase_cost(run->trainer, m);
-    state->steps++;
     if (!run->in_fit)
         return;
+    state->steps++;
     state->step++;
     state->examples += m;
     state->epoch_rows += m;
@@ -123,10 +124,9 @@ static bp_rows all_rows(const bp_examples *examples, bp_rows rows)
 }
 
 /* The data must be those that a resumed trainer has seen. */
-static bp_status check_fingerprint(bp_fit *fit, bp_error *error)
+static bp_status check_fingerprint(const bp_fit *fit, char now[BP_HASH_DIGITS + 1], bp_error *error)
 {
-    char now[BP_HASH_DIGITS + 1];
-    bp_trainer *trainer = fit->trainer;
+    const bp_trainer *trainer = fit->trainer;
 
     bp_fingerprint(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now);
     if (trainer->fingerprint[0] && strcmp(trainer->fingerprint, now) != 0)
@@ -135,7 +135,6 @@ static bp_status check_fingerprint(bp_fit *fit, bp_error *error)
     if (trainer->fit.step > fit->steps)
         return bp_fail(error, BP_INVALID, "the checkpoint stands at step %llu of an epoch that has %llu",
                        (unsigned long long)trainer->fit.step, (unsigned long long)fit->steps);
-    memcpy(trainer->fingerprint, now, sizeof now);
     return BP_OK;
 }
 
@@ -157,8 +156,24 @@ static void copy_parameters(float *to, const bp_trainer *trainer)
     memcpy(to, trainer->network->parameters, trainer->network->layout.floats * sizeof(float));
 }
 
+/* A metric that the loss does not have would be NaN in every epoch. */
+static bool metric_exists(const bp_trainer *trainer)
+{
+    switch ((bp_metric)trainer->settings.metric) {
+    case BP_METRIC_ACCURACY: return trainer->network->loss != BP_SQUARED_ERROR;
+    case BP_METRIC_RMSE:
+    case BP_METRIC_MAE:
+    case BP_METRIC_R2: return trainer->network->loss == BP_SQUARED_ERROR;
+    default: return true;
+    }
+}
+
 static bp_status check_data(const bp_fit *fit, bp_error *error)
 {
+    if (fit->trainer->diverged)
+        return bp_fail(error, BP_DIVERGED, "this trainer's fit has diverged; a new trainer can begin again");
+    if (fit->validation && !metric_exists(fit->trainer))
+        return bp_fail(error, BP_INVALID, "metric: accuracy needs a loss of classes, rmse, mae and r2 need squared_error");
     BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
     return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
 }
@@ -166,6 +181,8 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
 bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
                        const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks, bp_error *error)
 {
+    char fingerprint[BP_HASH_DIGITS + 1];
+
     *fit = (bp_fit){
         .trainer = trainer,
         .encoder = encoder,
@@ -179,12 +196,13 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
     };
     BP_TRY(check_data(fit, error));
     fit->steps = (fit->training_rows.count - 1) / trainer->plan.batch + 1;
-    BP_TRY(check_fingerprint(fit, error));
+    BP_TRY(check_fingerprint(fit, fingerprint, error));
     bp_status status = take_memory(fit, error);
     if (status != BP_OK) {
         bp_fit_end(fit);
         return status;
     }
+    memcpy(trainer->fingerprint, fingerprint, sizeof fingerprint);
     trainer->total_updates = fit->steps * trainer->settings.epochs;
     if (trainer->fit.epoch == 0 && trainer->fit.step == 0)
         copy_parameters(trainer->snapshot, trainer);
@@ -243,22 +261,29 @@ bool bp_fit_pause(bp_fit *fit, const bp_run *run)
     return cancelled;
 }
 
-/* The metric of this epoch, and what follows from it. */
-static bp_status judge(bp_fit *fit, bp_error *error)
+/* What follows from the metrics of the epoch that has just ended. */
+static void judge(bp_trainer *trainer)
 {
-    bp_trainer *trainer = fit->trainer;
     bp_fit_state *state = &trainer->fit;
     const bp_settings *settings = &trainer->settings;
 
-    if (!fit->validation)
-        return BP_OK;
-    BP_TRY(bp_network_evaluate(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,
-                               &state->validation, error));
     if (bp_stopping_take(&state->stopping, (bp_metric)settings->metric, state->epoch, &state->validation))
         copy_parameters(trainer->best, trainer);
     if (settings->patience && state->stopping.waited >= settings->patience)
         state->finished = true;
-    return BP_OK;
+}
+
+/* Alone, where the team's floating-point state holds. */
+static void count_epoch(void *context, bp_member member)
+{
+    bp_fit_state *state = context;
+    (void)member;
+
+    state->train_loss = state->epoch_loss / (double)state->epoch_rows;
+    state->epoch++;
+    state->step = 0;
+    state->epoch_loss = 0.0;
+    state->epoch_rows = 0;
 }
 
 bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
@@ -266,12 +291,13 @@ bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
     bp_trainer *trainer = fit->trainer;
     bp_fit_state *state = &trainer->fit;
 
-    state->train_loss = state->epoch_loss / (double)fit->training_rows.count;
-    state->epoch++;
-    state->step = 0;
-    state->epoch_loss = 0.0;
-    state->epoch_rows = 0;
-    BP_TRY(judge(fit, error));
+    /* First what may fail: a fit called again then ends the same epoch. */
+    if (fit->validation)
+        BP_TRY(bp_network_evaluate(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,
+                                   &state->validation, error));
+    bp_team_run(1, count_epoch, state);
+    if (fit->validation)
+        judge(trainer);
     copy_parameters(trainer->snapshot, trainer);
     if (state->epoch >= trainer->settings.epochs)
         state->finished = true;
@@ -293,6 +319,12 @@ bool bp_fit_tell_epoch(bp_fit *fit)
     return cancelled && !fit->trainer->fit.finished;
 }
 
+/* Of the last update, also where another process made it. */
+static double last_rate(const bp_trainer *trainer)
+{
+    return trainer->updates ? bp_schedule_rate(&trainer->settings, trainer->updates - 1, trainer->total_updates) : 0.0;
+}
+
 bp_progress bp_fit_progress(const bp_fit *fit)
 {
     const bp_fit_state *state = &fit->trainer->fit;
@@ -306,7 +338,7 @@ bp_progress bp_fit_progress(const bp_fit *fit)
         .rows = fit->training_rows.count,
         .seconds = bp_clock() - fit->started,
         .train_loss = state->epoch_rows ? state->epoch_loss / (double)state->epoch_rows : state->train_loss,
-        .learning_rate = fit->trainer->rate,
+        .learning_rate = last_rate(fit->trainer),
         .validation = state->validation,
         .best_epoch = state->stopping.best_epoch,
     };

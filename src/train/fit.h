@@ -16,7 +16,7 @@ typedef struct bp_run {
     uint64_t pause_at;     /* ask for a pause when so many steps of all epochs are done; 0: never */
     double pause_time;     /* or when the clock says so; 0: never */
     bool in_fit;
-    bool stop;             /* written by member 0 before a barrier, read by all behind it */
+    bool stop;             /* written by member 0 before a step's first barrier, read by all before its second */
     double cost;           /* J of the last step */
 } bp_run;
 

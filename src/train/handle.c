@@ -199,6 +199,24 @@ static bool equal_layers(const bp_layout *a, const bp_layout *b)
     return true;
 }
 
+typedef struct publication {
+    const bp_network *from;
+    bp_network *to;
+    double tau;
+} publication;
+
+static void publish(void *context, bp_member member)
+{
+    const publication *work = context;
+    double tau = work->tau;
+    (void)member;
+
+    for (size_t i = 0; i < work->from->layout.floats; i++) {
+        float own = work->from->parameters[i], old = work->to->parameters[i];
+        work->to->parameters[i] = tau == 1.0 ? own : (float)((1.0 - tau) * (double)old + tau * (double)own);
+    }
+}
+
 bp_status bp_trainer_publish(const bp_trainer *trainer, double tau, bp_network *target, bp_error *error)
 {
     const bp_layout *layout = &trainer->network->layout;
@@ -207,10 +225,7 @@ bp_status bp_trainer_publish(const bp_trainer *trainer, double tau, bp_network *
         return bp_fail(error, BP_INVALID, "tau is %g: it must be above 0 and at most 1", tau);
     if (!equal_layers(layout, &target->layout))
         return bp_fail(error, BP_INVALID, "the target network has other layers than the trainer's");
-    for (size_t i = 0; i < layout->floats; i++) {
-        float own = trainer->network->parameters[i], old = target->parameters[i];
-        target->parameters[i] = tau == 1.0 ? own : (float)((1.0 - tau) * (double)old + tau * (double)own);
-    }
+    bp_team_run(1, publish, &(publication){trainer->network, target, tau});
     return BP_OK;
 }
 

@@ -70,6 +70,7 @@ bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, fl
     trainer->rows = m;
     bp_team_run(trainer->plan.threads, forward_rows, &work);
     trainer->stage = BP_STAGE_FORWARD;
+    trainer->own_loss = false;
     return BP_OK;
 }
 
@@ -78,6 +79,7 @@ bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, fl
 typedef struct targets_work {
     bp_trainer *trainer;
     const bp_examples *examples; /* y: targets, or the caller's dL/dy^ */
+    double cost;
 } targets_work;
 
 static void gather_targets(const targets_work *work, bp_range rows)
@@ -102,20 +104,28 @@ static void loss_rows(void *context, bp_member member)
                  (bp_span){rows.first, rows.end - rows.first}, trainer->weight, trainer->losses);
 }
 
+/* Alone, where the team's floating-point state holds. */
+static void sum_losses(void *context, bp_member member)
+{
+    targets_work *work = context;
+    (void)member;
+    work->cost = bp_phase_cost(work->trainer, work->trainer->rows);
+}
+
 bp_status bp_trainer_loss(bp_trainer *trainer, const float *y, const float *weight, double *J, bp_error *error)
 {
     bp_examples examples;
-    targets_work work = {trainer, &examples};
+    targets_work work = {trainer, &examples, 0.0};
 
     BP_TRY(expect_stage(trainer, BP_STAGE_FORWARD, "loss", "forward", error));
     BP_TRY(bp_minibatch_of_caller(trainer, trainer->rows, y, y, weight, &examples, error));
     bp_team_run(trainer->plan.threads, loss_rows, &work);
-    trainer->stage = BP_STAGE_LOSS;
-    double cost = bp_phase_cost(trainer, trainer->rows);
-    if (!isfinite(cost))
+    bp_team_run(1, sum_losses, &work);
+    trainer->own_loss = isfinite(work.cost);
+    if (!trainer->own_loss)
         return bp_trainer_diverged(trainer->updates + 1, 0, error);
     if (J)
-        *J = cost;
+        *J = work.cost;
     return BP_OK;
 }
 
@@ -180,7 +190,6 @@ static void backward_member(void *context, bp_member member)
     bp_trainer *trainer = work->targets.trainer;
     bp_range tiles = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
 
-    trainer->slot[member.index] = (bp_slot){.bad_loss = false};
     if (work->d_x && !trainer->first_transposed) {
         transpose_first(trainer, member);
         bp_team_barrier(member);
@@ -197,11 +206,15 @@ static void backward_member(void *context, bp_member member)
 bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error)
 {
     bp_examples examples;
-    backward_work work = {{trainer, d_y_hat ? &examples : NULL}, d_x};
+    backward_work work = {{trainer, d_y_hat ? &examples : NULL, 0.0}, d_x};
 
-    BP_TRY(expect_stage(trainer, d_y_hat ? BP_STAGE_FORWARD : BP_STAGE_LOSS, "backward", d_y_hat ? "forward" : "loss", error));
+    BP_TRY(expect_stage(trainer, BP_STAGE_FORWARD, "backward", "forward", error));
+    if (!d_y_hat && !trainer->own_loss)
+        return bp_fail(error, BP_INVALID, "bp_trainer_backward needs dL/dy^, or bp_trainer_loss before it");
+    trainer->own_loss = trainer->own_loss && !d_y_hat;
     if (d_y_hat)
         BP_TRY(bp_minibatch_of_caller(trainer, trainer->rows, d_y_hat, d_y_hat, NULL, &examples, error));
+    bp_phase_clear(trainer);
     bp_team_run(trainer->plan.threads, backward_member, &work);
     trainer->first_transposed |= d_x != NULL;
     trainer->stage = BP_STAGE_BACKWARD;
@@ -234,11 +247,22 @@ bp_status bp_trainer_gradient_set(bp_trainer *trainer, uint32_t layer, const flo
     return BP_OK;
 }
 
+typedef struct update_work {
+    bp_trainer *trainer;
+    double rate;
+} update_work;
+
+/* Alone: the other members must find the numbers. */
+static void begin_update(void *context, bp_member member)
+{
+    const update_work *work = context;
+    (void)member;
+    bp_phase_begin_update(work->trainer, 1, work->rate);
+}
+
 static void update_member(void *context, bp_member member)
 {
-    bp_trainer *trainer = context;
-    trainer->slot[member.index] = (bp_slot){.bad_loss = false};
-    bp_phase_apply(trainer, member);
+    bp_phase_apply(context, member);
 }
 
 bp_status bp_trainer_update(bp_trainer *trainer, double rate, bp_error *error)
@@ -246,7 +270,8 @@ bp_status bp_trainer_update(bp_trainer *trainer, double rate, bp_error *error)
     BP_TRY(expect_stage(trainer, BP_STAGE_BACKWARD, "update", "backward", error));
     if (!isfinite(rate))
         return bp_fail(error, BP_INVALID, "a learning rate of %g", rate);
-    bp_phase_begin_update(trainer, 1, rate);
+    bp_phase_clear(trainer);
+    bp_team_run(1, begin_update, &(update_work){trainer, rate});
     bp_team_run(trainer->plan.threads, update_member, trainer);
     trainer->stage = BP_STAGE_NONE;
     uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads});

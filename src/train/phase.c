@@ -76,6 +76,11 @@ static bool all_finite(const double *values, bp_range range)
     return finite;
 }
 
+void bp_phase_clear(bp_trainer *trainer)
+{
+    memset(trainer->slot, 0, trainer->plan.threads * sizeof *trainer->slot);
+}
+
 void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch)
 {
     const bp_plan *plan = &trainer->plan;
@@ -88,7 +93,7 @@ void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *mi
         through(trainer, member, pass, (bp_span){plan->chunk ? 0 : row, count}, row, minibatch);
         row += count;
     }
-    trainer->slot[member.index] = (bp_slot){.bad_loss = !all_finite(trainer->losses, rows)};
+    trainer->slot[member.index].bad_loss = !all_finite(trainer->losses, rows);
 }
 
 bool bp_phase_loss_is_finite(const bp_trainer *trainer, bp_member member)
@@ -123,9 +128,10 @@ double bp_phase_cost(const bp_trainer *trainer, size_t m)
 
 void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
 {
-    trainer->rate = rate > 0.0 ? rate : bp_schedule_rate(&trainer->settings, trainer->updates, trainer->total_updates);
+    if (!(rate > 0.0))
+        rate = bp_schedule_rate(&trainer->settings, trainer->updates, trainer->total_updates);
     trainer->updates++;
-    trainer->update = bp_optimizer_numbers(&trainer->settings, trainer->updates, trainer->rate, 1.0f / (float)m);
+    trainer->update = bp_optimizer_numbers(&trainer->settings, trainer->updates, rate, 1.0f / (float)m);
     trainer->first_transposed = false;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stopping.h"
 
+#include <math.h>
+
 static double turned(bp_metric metric, const bp_metrics *metrics)
 {
     switch (metric) {
@@ -21,7 +23,7 @@ bool bp_stopping_take(bp_stopping *stopping, bp_metric metric, uint64_t epoch, c
 {
     double value = turned(metric, metrics);
 
-    if (stopping->best_epoch && !(value < stopping->best)) {
+    if (isnan(value) || (stopping->best_epoch && !(value < stopping->best))) {
         stopping->waited++;
         return false;
     }

@@ -27,13 +27,14 @@ static void run_steps(void *context, bp_member member)
         if (member.index == 0)
             bp_run_decide(run, step, minibatch.m);
         bp_run_barrier(run, member);
+        bool stop = run->stop; /* read between the barriers: behind the second one, member 0 may decide the next step already */
         if (!bp_phase_loss_is_finite(trainer, member))
             break;
         bp_phase_tiles(trainer, member, minibatch.m); /* reduce, 1 / m, update */
         if (member.index == 0)
             bp_run_count(run, minibatch.m);
         bp_run_barrier(run, member);
-        if (run->stop || bp_phase_bad_layer(trainer, member))
+        if (stop || bp_phase_bad_layer(trainer, member))
             break;
     }
 }
@@ -44,13 +45,15 @@ static bp_status run_team(bp_run *run, bp_error *error)
     bp_trainer *trainer = run->trainer;
     bp_member all = {0, trainer->plan.threads};
 
+    trainer->stage = BP_STAGE_NONE; /* activations and weights are no longer those of the separate calls */
+    bp_phase_clear(trainer);
     bp_team_run(trainer->plan.threads, run_steps, run);
     if (!bp_phase_loss_is_finite(trainer, all)) {
         trainer->updates--; /* decided, but never made */
-        return bp_trainer_diverged(trainer->fit.steps + 1, 0, error);
+        return bp_trainer_diverged(trainer->updates + 1, 0, error);
     }
     if (bp_phase_bad_layer(trainer, all))
-        return bp_trainer_diverged(trainer->fit.steps, bp_phase_bad_layer(trainer, all), error);
+        return bp_trainer_diverged(trainer->updates, bp_phase_bad_layer(trainer, all), error);
     return BP_OK;
 }
 
@@ -106,7 +109,8 @@ bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, const b
     BP_TRY(bp_trainer_check(trainer, error));
     BP_TRY(bp_fit_begin(&fit, trainer, encoder, training, training_rows, validation, validation_rows, callbacks, error));
     bp_status status = run_epochs(&fit, error);
-    if (status == BP_DIVERGED)
+    trainer->diverged = status == BP_DIVERGED;
+    if (trainer->diverged)
         bp_fit_restore(trainer, trainer->snapshot);
     if (result)
         *result = bp_fit_progress(&fit);

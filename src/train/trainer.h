@@ -44,7 +44,7 @@ typedef struct bp_fit_state {
 typedef enum bp_phase { BP_PHASE_GATHER, BP_PHASE_FORWARD, BP_PHASE_LOSS, BP_PHASE_BACKWARD, BP_PHASE_GRADIENT, BP_PHASE_WAIT, BP_PHASES } bp_phase;
 
 /* How far the separate calls have come with a minibatch. */
-typedef enum bp_stage { BP_STAGE_NONE, BP_STAGE_FORWARD, BP_STAGE_LOSS, BP_STAGE_BACKWARD } bp_stage;
+typedef enum bp_stage { BP_STAGE_NONE, BP_STAGE_FORWARD, BP_STAGE_BACKWARD } bp_stage;
 
 struct bp_trainer {
     bp_allocator allocator;
@@ -74,11 +74,12 @@ struct bp_trainer {
 
     uint64_t updates; /* made so far */
     bp_update update; /* numbers of the running one */
-    double rate;      /* its learning rate */
     size_t rows;      /* of the minibatch in the separate calls */
     bp_stage stage;
+    bool own_loss;    /* the last layer's d is of the network's own loss, and finite */
 
     bp_fit_state fit;
+    bool diverged;          /* moments may hold what is not finite: there is nothing to go on from */
     uint64_t total_updates; /* of the fit; 0 outside of one */
     char fingerprint[BP_HASH_DIGITS + 1]; /* of the fit's data; empty before */
     atomic_int cancelled;
@@ -94,6 +95,9 @@ typedef struct bp_minibatch {
     uint64_t first;
     size_t m;
 } bp_minibatch;
+
+/* Before the team runs: nothing bad is known, not even of members that this run may lack. */
+void bp_phase_clear(bp_trainer *trainer);
 
 /* The rows phase of one member. */
 void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch);
