@@ -165,14 +165,12 @@ static void product_columns(size_t h, size_t m, const float *a, const float *b, 
 
 static void sum_rows(size_t m, const float *b, size_t columns, bp_chain chain, float *c)
 {
-    size_t column = 0;
-
-    for (; column < columns; column += VL) {
+    for (size_t column = 0; column < columns; column += VL) {
         vf sum = chain & BP_CHAIN_FIRST ? v_set(0.0f) : v_load(c + column);
         for (size_t p = 0; p < m; p++)
             sum = v_add(sum, v_load(b + 32 * p + column));
         v_store(c + column, chain & BP_CHAIN_LAST ? v_add(sum, v_set(0.0f)) : sum);
     }
-    for (; column < 32; column += VL)
-        v_store(c + column, v_set(0.0f));
+    for (size_t column = columns; column < 32; column++) /* also those that the last vector took along */
+        c[column] = 0.0f;
 }
