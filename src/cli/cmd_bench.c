@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "error.h"
 #include "message.h"
 #include "options.h"
 #include "peak.h"

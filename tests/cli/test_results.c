@@ -1,0 +1,178 @@
+/* Tests of promises about the model file: same bits, exact resume, nothing lost.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backprop.h"
+#include "helper_program.h"
+#include "scratch.h"
+
+TestSuite(results, .init = scratch_begin, .fini = scratch_end);
+
+#define TRAIN "train data.csv --target class --hidden 40,8 --batch-size 70 --epochs 6 --patience 0 -q "
+
+Test(results, two_runs_give_the_same_file)
+{
+    write_classes("data.csv", 300, 1);
+    run_program(0, TRAIN "-o a");
+    run_program(0, TRAIN "-o b");
+    cr_assert(same_bytes("a", "b"));
+    run_program(0, TRAIN "-o c --seed 2");
+    cr_assert(!same_bytes("a", "c"));
+}
+
+static bool has_isa(const char *isa)
+{
+    return finish_program(start_program(isa)) == 0;
+}
+
+Test(results, threads_strategy_and_instruction_set_change_no_bit)
+{
+    static const char *const isas[] = {"scalar", "avx2", "avx512"}, *const gradients[] = {"buffers", "tiles"};
+    static const int threads[] = {1, 2, 3, 8};
+    char plan[64];
+
+    write_classes("data.csv", 300, 1);
+    run_program(0, TRAIN "-o first --threads 1 --isa scalar --gradient buffers");
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(plan, sizeof plan, "plan --layers 2,2 --isa %s", isas[i]);
+        if (!has_isa(plan))
+            continue;
+        for (size_t t = 0; t < 4; t++)
+            for (size_t g = 0; g < 2; g++) {
+                run_program(0, TRAIN "-o other --exact-threads --threads %d --isa %s --gradient %s", threads[t], isas[i], gradients[g]);
+                cr_assert(same_bytes("first", "other"), "%s, %d threads, %s", isas[i], threads[t], gradients[g]);
+            }
+    }
+}
+
+Test(results, exact_threads_are_really_used)
+{
+    json_t *object;
+
+    write_classes("data.csv", 100, 1);
+    run_program(0, "train data.csv --target class --epochs 1 --exact-threads --threads 3 --json");
+    object = parsed_output();
+    cr_assert_eq(json_integer_value(json_object_get(object, "threads")), 3);
+    json_decref(object);
+}
+
+static void nap(void)
+{
+    struct timespec pause = {0, 2000000};
+    nanosleep(&pause, NULL);
+}
+
+static void wait_for(const char *name)
+{
+    for (int i = 0; i < 10000 && !exists(name); i++)
+        nap();
+    cr_assert(exists(name));
+}
+
+/* Until the process has computed for a third of a second: by then it has read its few rows and trains. */
+static void wait_until_busy(pid_t pid)
+{
+    char path[64];
+    unsigned long ticks = 0;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    for (int i = 0; i < 10000 && ticks < 33; i++) {
+        FILE *file = fopen(path, "r");
+        if (file && fscanf(file, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu", &ticks) != 1)
+            ticks = 0;
+        if (file)
+            fclose(file);
+        nap();
+    }
+    cr_assert_geq(ticks, 33);
+}
+
+Test(results, an_interrupted_run_leaves_the_network_beside_an_older_model)
+{
+    pid_t pid;
+
+    write_classes("data.csv", 300, 1);
+    run_program(0, "train data.csv --target class --epochs 1 -q -o model");
+    run_program(0, "train data.csv --target class --epochs 1 -q -o copy");
+    pid = start_program("train data.csv --target class --epochs 1000000 --patience 0 --threads 1 -o model");
+    wait_until_busy(pid);
+    kill(pid, SIGINT);
+    cr_assert_eq(finish_program(pid), 75, "%s", last_outcome()->err);
+    cr_assert(same_bytes("model", "copy"));
+    cr_assert(exists("model.interrupted"));
+    cr_assert(strstr(last_outcome()->err, "--from model.interrupted"), "%s", last_outcome()->err);
+    cr_assert_str_eq(last_outcome()->out, "");
+    run_program(0, "evaluate model.interrupted data.csv");
+}
+
+#define LONG_TRAIN "train data.csv --target class --hidden 16 --batch-size 40 --epochs 150 --patience 0 "
+
+Test(results, a_resumed_run_ends_in_the_bytes_of_an_uninterrupted_one)
+{
+    pid_t pid;
+
+    write_classes("data.csv", 400, 1);
+    run_program(0, LONG_TRAIN "-q -o whole");
+    pid = start_program(LONG_TRAIN "-o resumed --checkpoint state --checkpoint-every 7steps --resume");
+    wait_for("state");
+    kill(pid, SIGTERM);
+    cr_assert_eq(finish_program(pid), 75, "%s", last_outcome()->err);
+    cr_assert(strstr(last_outcome()->err, "--resume"), "%s", last_outcome()->err);
+    cr_assert(!exists("resumed"));
+    cr_assert(!exists("resumed.interrupted"));
+    run_program(0, LONG_TRAIN "-q -o resumed --checkpoint state --resume");
+    cr_assert(same_bytes("whole", "resumed"));
+    run_program(0, "info state");
+    run_program(2, LONG_TRAIN "-o other --checkpoint state --resume --learning-rate 0.5");
+}
+
+Test(results, divergence_is_told_and_leaves_the_older_model)
+{
+    write_values("data.csv", 200, 1);
+    run_program(0, "train data.csv --target y --epochs 1 -q -o model");
+    run_program(0, "train data.csv --target y --epochs 1 -q -o copy");
+    run_program(4, "train data.csv --target y --epochs 50 --optimizer sgd --learning-rate 1e5 -o model");
+    cr_assert(strstr(last_outcome()->err, "step"), "%s", last_outcome()->err);
+    cr_assert(strstr(last_outcome()->err, "--learning-rate"), "%s", last_outcome()->err);
+    cr_assert(same_bytes("model", "copy"));
+    cr_assert(exists("model.diverged"));
+}
+
+Test(results, a_full_disk_leaves_the_older_file)
+{
+    write_classes("data.csv", 100, 1);
+    run_program(0, "train data.csv --target class --epochs 1 -q -o model");
+    run_program(0, "train data.csv --target class --epochs 1 -q -o copy");
+    run_program_after("trap '' XFSZ; ulimit -f 2;", 1, "train data.csv --target class --hidden 200,200 --epochs 1 -o model");
+    cr_assert(strstr(last_outcome()->err, "model"), "%s", last_outcome()->err);
+    cr_assert(same_bytes("model", "copy"));
+    cr_assert_eq(scratch_count(), 3);
+    run_program(1, "predict model data.csv -o /dev/full");
+    cr_assert(strstr(last_outcome()->err, "No space left"), "%s", last_outcome()->err);
+}
+
+Test(results, standard_output_that_is_full_is_an_error)
+{
+    char command[4096];
+
+    write_classes("data.csv", 100, 1);
+    run_program(0, "train data.csv --target class --epochs 1 -q");
+    snprintf(command, sizeof command, "'%s' predict model.safetensors data.csv >/dev/full 2>/dev/null; test $? = 1 || exit 9;", BP_PROGRAM);
+    run_program_after(command, 0, "--version");
+}
+
+Test(results, a_place_that_cannot_take_the_model_is_told_before_training)
+{
+    write_classes("data.csv", 100, 1);
+    run_program(2, "train data.csv --target class -o /dev/null");
+    run_program(2, "train data.csv --target class -o .");
+    run_program(1, "train data.csv --target class -o missing/model");
+    run_program(2, "train data.csv --target class --checkpoint /dev/null");
+}
