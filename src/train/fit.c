@@ -206,8 +206,6 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
     trainer->total_updates = fit->steps * trainer->settings.epochs;
     if (trainer->fit.epoch == 0 && trainer->fit.step == 0)
         copy_parameters(trainer->snapshot, trainer);
-    if (trainer->settings.epochs == 0)
-        trainer->fit.finished = true;
     return BP_OK;
 }
 
