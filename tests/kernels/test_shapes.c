@@ -1,0 +1,81 @@
+/* Transposes and spread bytes: everything that is asked for, nothing else; and the loop that measures the peak.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include "helper_kernels.h"
+
+TestSuite(shapes, .init = flush_subnormals);
+
+enum { TILE = 32 * 32 };
+
+Test(shapes, a_transpose_moves_what_it_should_and_nothing_else)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    fence f = fence_make(TILE * sizeof(float)), g = fence_make(TILE * sizeof(float));
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t rows = 1; rows <= 32; rows++)
+            for (size_t columns = 1; columns <= 32; columns++) {
+                float *from = fence_floats(&f, 32 * rows, rows % 2), *to = fence_floats(&g, 32 * columns, rows % 2);
+                fill(from, 32 * rows, FILL_ORDINARY, 1);
+                for (size_t i = 0; i < 32 * columns; i++)
+                    to[i] = 7;
+                tables[t]->transpose(rows, columns, from, to);
+                for (size_t c = 0; c < columns; c++)
+                    for (size_t r = 0; r < 32; r++)
+                        if (to[32 * c + r] != (r < rows ? from[32 * r + c] : 7))
+                            cr_assert_fail("%s, %zu x %zu: [%zu][%zu] is %g", tables[t]->name, rows, columns, c, r, (double)to[32 * c + r]);
+            }
+    fence_free(&f);
+    fence_free(&g);
+}
+
+/* n bytes from `start` on, one row of panels that lie `panel` floats apart. */
+static void check_spread(const bp_kernels *table, size_t n, unsigned start, size_t panel, const fence *bytes, const fence *floats)
+{
+    size_t room = (n - 1) / 32 * panel + 32;
+    unsigned char *x = fence_at(bytes, n, n % 2);
+    float *to = fence_floats(floats, room, n % 2);
+
+    for (size_t j = 0; j < n; j++)
+        x[j] = (unsigned char)(start + j);
+    for (size_t i = 0; i < room; i++)
+        to[i] = 7;
+    table->spread_u8(n, x, 255.0f, panel, to);
+    for (size_t i = 0; i < room; i++) {
+        size_t j = i / panel * 32 + i % panel;
+        float wanted = i % panel < 32 && j < n ? (float)((double)x[j] / 255) : 7;
+        if (to[i] != wanted)
+            cr_assert_fail("%s, n %zu, panel %zu: [%zu] is %a, not %a", table->name, n, panel, i, (double)to[i], (double)wanted);
+    }
+}
+
+Test(shapes, bytes_are_divided_and_rounded_once)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    fence bytes = fence_make(300), floats = fence_make(10 * 96 * sizeof(float));
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t n = 1; n <= 300; n++)
+            for (size_t panel = 32; panel <= 96; panel += 64)
+                check_spread(tables[t], n, (unsigned)n * 17, panel, &bytes, &floats);
+    fence_free(&bytes);
+    fence_free(&floats);
+}
+
+Test(shapes, the_peak_loop_computes_and_counts)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+
+    for (size_t t = 0; t < count; t++) {
+        float few, many;
+        double operations = tables[t]->peak(10, &few);
+        cr_assert(operations > 0 && tables[t]->peak(1000, &many) == 100 * operations, "%s", tables[t]->name);
+        cr_assert(isfinite(many) && many != few, "%s: what is not used may not have been computed", tables[t]->name);
+    }
+}

@@ -1,0 +1,194 @@
+/* Optimizer kernels: torch.optim's formulas in double, the cut of small moments, gradients that are not finite, and equal bits.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "helper_kernels.h"
+
+TestSuite(updates, .init = flush_subnormals);
+
+enum { COUNT = 96 };
+typedef enum rule { SGD, MOMENTUM, ADAM, RULES } rule;
+
+/* Parameters, gradient and state, inside fences or not. */
+typedef struct block {
+    float *w, *g, *u, *v;
+} block;
+
+static bool update_by(const bp_kernels *table, rule r, size_t count, const bp_update *numbers, const block *b)
+{
+    if (r == SGD)
+        return table->sgd(count, numbers, b->w, b->g);
+    if (r == MOMENTUM)
+        return table->momentum(count, numbers, b->w, b->g, b->u);
+    return table->adam(count, numbers, b->w, b->g, b->u, b->v);
+}
+
+static void fill_block(const block *b, size_t count, fill_kind kind)
+{
+    fill(b->w, count, kind, 1);
+    fill(b->g, count, kind, 2);
+    fill(b->u, count, kind, 3);
+    fill(b->v, count, kind, 4);
+    for (size_t i = 0; i < count; i++)
+        b->v[i] = fabsf(b->v[i]);
+}
+
+/* Every number at work. */
+static bp_update numbers_of(bool nesterov)
+{
+    return (bp_update){
+        .scale = 0.125f, .rate = 0.03f, .decay = 0.01f, .keep = 0.9997f, .momentum = 0.9f, .beta1 = 0.9f, .beta2 = 0.99f, .rest1 = 0.1f,
+        .rest2 = 0.01f, .root = 1.7f, .epsilon = 1e-4f, .nesterov = nesterov,
+    };
+}
+
+/* One parameter in double: w, u and v after the update. */
+static void update_in_double(rule r, const bp_update *n, double g, double w[1], double u[1], double v[1])
+{
+    g = g * (double)n->scale + (double)n->decay * *w;
+    if (r == ADAM) {
+        *u = (double)n->beta1 * *u + (double)n->rest1 * g;
+        *v = (double)n->beta2 * *v + (double)n->rest2 * g * g;
+        *w = *w * (double)n->keep - (double)n->rate * *u / (sqrt(*v) * (double)n->root + (double)n->epsilon);
+        return;
+    }
+    if (r == MOMENTUM) {
+        *u = (double)n->momentum * *u + g;
+        g = n->nesterov ? g + (double)n->momentum * *u : *u;
+    }
+    *w -= (double)n->rate * g;
+}
+
+/* Values below 2 come out of a few roundings, each of half a place. */
+static void assert_close(float got, double exact, const char *table, rule r, const char *what)
+{
+    cr_assert_float_eq(got, exact, 4 * 0x1p-24 * (1 + fabs(exact)), "%s, rule %d, %s: %a, not %a", table, (int)r, what, (double)got, exact);
+}
+
+static void check_formula(const bp_kernels *table, rule r, const bp_update *numbers)
+{
+    float w[COUNT], g[COUNT], u[COUNT], v[COUNT];
+    double dw[COUNT], du[COUNT], dv[COUNT];
+    block b = {w, g, u, v};
+
+    fill_block(&b, COUNT, FILL_ORDINARY);
+    for (size_t i = 0; i < COUNT; i++) {
+        dw[i] = (double)w[i], du[i] = (double)u[i], dv[i] = (double)v[i];
+        update_in_double(r, numbers, (double)g[i], dw + i, du + i, dv + i);
+    }
+    cr_assert_not(update_by(table, r, COUNT, numbers, &b));
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_close(w[i], dw[i], table->name, r, "w");
+        if (r >= MOMENTUM)
+            assert_close(u[i], du[i], table->name, r, "u");
+        if (r == ADAM)
+            assert_close(v[i], dv[i], table->name, r, "v");
+    }
+}
+
+Test(updates, are_the_formulas_in_double)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+
+    for (size_t t = 0; t < count; t++)
+        for (rule r = SGD; r < RULES; r++)
+            for (int nesterov = 0; nesterov < 2; nesterov++) {
+                bp_update numbers = numbers_of(nesterov);
+                check_formula(tables[t], r, &numbers);
+            }
+}
+
+static void compare(const bp_kernels *table, rule r, size_t count, fill_kind kind, const block *inside)
+{
+    float w[COUNT], g[COUNT], u[COUNT], v[COUNT];
+    block plain = {w, g, u, v};
+    bp_update numbers = numbers_of(kind % 2);
+
+    fill_block(&plain, count, kind);
+    fill_block(inside, count, kind);
+    for (int step = 0; step < 3; step++) {
+        bool bad = update_by(&bp_kernels_scalar, r, count, &numbers, &plain);
+        cr_assert_eq(update_by(table, r, count, &numbers, inside), bad, "%s, rule %d, kind %d: what is finite", table->name, (int)r, (int)kind);
+    }
+    cr_assert_eq(first_difference(inside->w, w, count), count, "%s, rule %d, kind %d: w", table->name, (int)r, (int)kind);
+    cr_assert_eq(first_difference(inside->u, u, count), count, "%s, rule %d, kind %d: u", table->name, (int)r, (int)kind);
+    cr_assert_eq(first_difference(inside->v, v, count), count, "%s, rule %d, kind %d: v", table->name, (int)r, (int)kind);
+}
+
+Test(updates, every_table_gives_the_scalar_bits_inside_fences)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t table_count = tables_here(tables);
+    fence f[4];
+
+    for (int i = 0; i < 4; i++)
+        f[i] = fence_make(COUNT * sizeof(float));
+    for (size_t t = 0; t < table_count; t++)
+        for (rule r = SGD; r < RULES; r++)
+            for (fill_kind kind = 0; kind < FILL_KINDS; kind++)
+                for (size_t count = 32; count <= COUNT; count += 32) {
+                    bool front = count % 64;
+                    block b = {fence_floats(&f[0], count, front), fence_floats(&f[1], count, front), fence_floats(&f[2], count, front),
+                               fence_floats(&f[3], count, front)};
+                    compare(tables[t], r, count, kind, &b);
+                }
+    for (int i = 0; i < 4; i++)
+        fence_free(&f[i]);
+}
+
+/* A moment of 2^-101 would shrink to a subnormal and stick there. */
+Test(updates, moments_are_cut_below_two_to_the_minus_100)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    bp_update numbers = {.scale = 1, .keep = 1, .momentum = 0.5f, .beta1 = 0.5f, .beta2 = 0.5f, .epsilon = 1, .root = 1};
+
+    for (size_t t = 0; t < count; t++)
+        for (rule r = MOMENTUM; r < RULES; r++) {
+            float w[32] = {0}, g[32] = {0}, u[32] = {0x1p-99f, 0x1.fffffep-100f, -0x1p-99f, -0x1.fffffep-100f, 0x1p-126f};
+            float v[32] = {0x1p-99f, 0x1.fffffep-100f};
+            update_by(tables[t], r, 32, &numbers, &(block){w, g, u, v});
+            cr_assert(u[0] == 0x1p-100f && u[1] == 0 && u[2] == -0x1p-100f && u[3] == 0 && u[4] == 0, "%s, rule %d", tables[t]->name, (int)r);
+            cr_assert(r != ADAM || (v[0] == 0x1p-100f && v[1] == 0), "%s: second moment", tables[t]->name);
+        }
+}
+
+Test(updates, one_gradient_that_is_not_finite_is_noticed_anywhere)
+{
+    static const float bad[] = {INFINITY, -INFINITY, NAN};
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    float w[64], g[64], u[64], v[64];
+    bp_update numbers = numbers_of(false);
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t place = 0; place < 64 * 3; place++) {
+            block b = {w, g, u, v};
+            for (rule r = SGD; r < RULES; r++) {
+                fill_block(&b, 64, FILL_ORDINARY);
+                cr_assert_not(update_by(tables[t], r, 64, &numbers, &b));
+                fill_block(&b, 64, FILL_ORDINARY);
+                g[place / 3] = bad[place % 3];
+                cr_assert(update_by(tables[t], r, 64, &numbers, &b), "%s, rule %d, [%zu]", tables[t]->name, (int)r, place / 3);
+            }
+            cr_assert(tables[t]->scale(64, 0.5f, g), "%s, scale, [%zu]", tables[t]->name, place / 3);
+        }
+}
+
+/* The sum over examples may be finite where the scaled one is, too: the largest float is no divergence. */
+Test(updates, scaling_is_a_product_and_says_what_overflows)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+
+    for (size_t t = 0; t < count; t++) {
+        float g[32] = {0x1.fffffep127f, -3, 0x1p-149f, -0.0f};
+        cr_assert_not(tables[t]->scale(32, 0.5f, g));
+        cr_assert(g[0] == 0x1.fffffep126f && g[1] == -1.5f && g[2] == 0 && signbit(g[3]));
+        cr_assert(tables[t]->scale(32, 4, g), "%s", tables[t]->name);
+    }
+}
