@@ -12,7 +12,8 @@ bp_settings problem_settings(const uint32_t *hidden, uint32_t count, bp_activati
     bp_settings settings;
 
     bp_settings_init(&settings, sizeof settings);
-    memcpy(settings.hidden, hidden, count * sizeof *hidden);
+    for (uint32_t i = 0; i < count; i++)
+        settings.hidden[i] = hidden[i];
     settings.hidden_count = count;
     settings.activation = (int32_t)activation;
     settings.loss = (int32_t)loss;

@@ -1,0 +1,220 @@
+/* What is not finite stops training, is said with step and layer, and does not stay in the network.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "problem.h"
+#include "scratch.h"
+
+enum { ROWS = 40, BATCH = 8, MOST = 60 };
+
+static problem subject(double rate, uint32_t threads)
+{
+    bp_settings settings = problem_settings((uint32_t[]){33, 7}, 2, BP_IDENTITY, BP_SQUARED_ERROR, BP_SGD);
+
+    settings.batch_size = BATCH;
+    settings.epochs = MOST;
+    settings.learning_rate = rate;
+    settings.threads = threads;
+    settings.exact_threads = 1;
+    return problem_create(settings, 5, 2, ROWS, 31);
+}
+
+typedef struct history {
+    const bp_network *network;
+    float *parameters[MOST + 1]; /* of each epoch's end; [0] the first weights */
+    uint64_t epochs;
+} history;
+
+static int note_epoch(void *context, const bp_progress *progress)
+{
+    history *h = context;
+    h->parameters[++h->epochs] = problem_parameters(h->network);
+    cr_assert_eq(h->epochs, progress->epoch);
+    return 0;
+}
+
+static bool holds(const bp_network *network, const float *parameters)
+{
+    float *now = problem_parameters(network);
+    uint64_t count = bp_network_parameters(network);
+    bool equal = problem_first_difference(now, parameters, count) == count;
+    free(now);
+    return equal;
+}
+
+static bp_status fit(const problem *p, bp_trainer *trainer, history *h, bp_progress *progress, bp_error *error)
+{
+    bp_callbacks callbacks = {.context = h, .epoch = note_epoch};
+    return bp_trainer_fit(trainer, NULL, p->examples, (bp_rows){0}, NULL, (bp_rows){0}, &callbacks, progress, error);
+}
+
+/* Returns the epochs that went well. */
+static uint64_t check_rate(double rate, uint32_t threads)
+{
+    problem p = subject(rate, threads);
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    history h = {.network = network, .parameters = {problem_parameters(network)}};
+    bp_progress progress;
+    bp_error error;
+
+    cr_assert_eq(fit(&p, trainer, &h, &progress, &error), BP_DIVERGED, "rate %g, %u threads", rate, threads);
+    cr_assert(error.status == BP_DIVERGED && error.step > h.epochs * 5 && error.step <= (h.epochs + 1) * 5 && error.layer <= 3,
+              "step %llu after %llu epochs, layer %d", (unsigned long long)error.step, (unsigned long long)h.epochs, error.layer);
+    cr_assert(strstr(error.text, error.layer ? "gradient of layer" : "the loss"), "%s", error.text);
+    cr_assert(holds(network, h.parameters[h.epochs]), "the network is not that of epoch %llu's end", (unsigned long long)h.epochs);
+    cr_assert_eq(progress.epoch, h.epochs);
+
+    cr_assert_eq(fit(&p, trainer, &h, NULL, &error), BP_DIVERGED, "it must not go on with moments that are not finite");
+    scratch_begin();
+    cr_assert_eq(bp_trainer_checkpoint(trainer, "c", &error), BP_DIVERGED);
+    cr_assert_eq(scratch_count(), 0);
+    scratch_end();
+    for (uint64_t i = 0; i <= h.epochs; i++)
+        free(h.parameters[i]);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+    return h.epochs;
+}
+
+Test(divergence, of_a_rate_that_is_too_high_leaves_the_last_epochs_end)
+{
+    for (uint32_t threads = 1; threads <= 3; threads += 2) {
+        cr_assert_eq(check_rate(1e6, threads), 0, "before the first epoch's end");
+        cr_assert_gt(check_rate(0.5, threads), 0, "after some epochs");
+    }
+}
+
+Test(divergence, is_the_same_step_and_layer_for_every_team)
+{
+    bp_error first = {.step = 0}, error;
+
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        problem p = subject(1e4, threads);
+        bp_network *network = problem_network(&p);
+        bp_trainer *trainer = problem_trainer(&p, network);
+        history h = {.network = network};
+        cr_assert_eq(fit(&p, trainer, &h, NULL, &error), BP_DIVERGED);
+        if (threads == 1)
+            first = error;
+        cr_assert(error.step == first.step && error.layer == first.layer, "%s; alone: %s", error.text, first.text);
+        bp_trainer_free(trainer);
+        bp_network_free(network);
+        problem_free(&p);
+    }
+}
+
+/* One number of the minibatch is spoiled. */
+static void check_loss(uint32_t threads, float value)
+{
+    problem p = subject(0.01, threads);
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    float *spoiled = p.x + 6 * p.inputs, kept = *spoiled; /* a row that is not the first thread's */
+    double J = 5;
+    bp_error error;
+
+    cr_assert_eq(bp_trainer_step(trainer, BATCH, p.x, p.y, NULL, NULL, NULL), BP_OK);
+    float *before = problem_parameters(network);
+    *spoiled = value;
+    cr_assert_eq(bp_trainer_step(trainer, BATCH, p.x, p.y, NULL, &J, &error), BP_DIVERGED);
+    cr_assert(error.step == 2 && error.layer == 0 && J == 5, "%s", error.text);
+    cr_assert(holds(network, before), "an update was made from a loss that is not finite");
+    *spoiled = kept;
+    cr_assert_eq(bp_trainer_step(trainer, BATCH, p.x, p.y, NULL, &J, &error), BP_OK, "good rows after bad ones");
+    free(before);
+    before = problem_parameters(network);
+    *spoiled = value;
+    cr_assert_eq(bp_trainer_forward(trainer, BATCH, p.x, NULL, NULL), BP_OK);
+    cr_assert_eq(bp_trainer_loss(trainer, p.y, NULL, &J, &error), BP_DIVERGED);
+    cr_assert(error.step == 3 && error.layer == 0, "%s", error.text);
+    cr_assert_eq(bp_trainer_backward(trainer, NULL, NULL, NULL), BP_INVALID);
+    cr_assert_eq(bp_trainer_update(trainer, 0, NULL), BP_INVALID);
+    cr_assert(holds(network, before));
+    free(before);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+}
+
+Test(divergence, of_the_loss_comes_before_any_update)
+{
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        check_loss(threads, NAN);
+        check_loss(threads, INFINITY);
+    }
+}
+
+/* A gradient of the caller's that is not finite in one layer. */
+static void check_gradient(uint32_t layer, size_t at, float value)
+{
+    static float dW[33 * 7];
+    problem p = subject(0.01, 2);
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    bp_error error;
+
+    cr_assert_eq(bp_trainer_forward(trainer, BATCH, p.x, NULL, NULL), BP_OK);
+    cr_assert_eq(bp_trainer_backward(trainer, p.y, NULL, NULL), BP_OK);
+    memset(dW, 0, sizeof dW);
+    dW[at] = value;
+    cr_assert_eq(bp_trainer_gradient_set(trainer, layer, dW, NULL, NULL), BP_OK);
+    cr_assert_eq(bp_trainer_update(trainer, 0, &error), BP_DIVERGED);
+    cr_assert(error.step == 1 && error.layer == (int)layer + 1, "%s", error.text);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+}
+
+Test(divergence, of_a_gradient_that_was_set_names_its_layer)
+{
+    check_gradient(0, 5 * 33 - 1, INFINITY);
+    check_gradient(1, 33 * 7 - 1, NAN);
+    check_gradient(2, 0, -INFINITY);
+}
+
+Test(divergence, of_a_loss_gradient_of_the_callers_is_found_by_backward)
+{
+    problem p = subject(0.01, 2);
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    float *before = problem_parameters(network);
+    bp_error error;
+
+    p.y[3] = INFINITY;
+    cr_assert_eq(bp_trainer_forward(trainer, BATCH, p.x, NULL, NULL), BP_OK);
+    cr_assert_eq(bp_trainer_backward(trainer, p.y, NULL, &error), BP_DIVERGED);
+    cr_assert(error.step == 1 && error.layer == 1, "%s", error.text);
+    cr_assert(holds(network, before));
+    free(before);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+}
+
+/* Inside a region of the host's a trainer of two threads runs on one; the other's verdict of an earlier step is history. */
+Test(divergence, of_a_step_is_not_told_of_a_later_one_on_fewer_threads)
+{
+    problem p = subject(0.01, 2);
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    bp_status status = BP_INVALID;
+    float kept = p.x[7 * 5];
+
+    p.x[7 * 5] = NAN;
+    cr_assert_eq(bp_trainer_step(trainer, BATCH, p.x, p.y, NULL, NULL, NULL), BP_DIVERGED);
+    p.x[7 * 5] = kept;
+#pragma omp parallel num_threads(2)
+    if (omp_get_thread_num() == 0)
+        status = bp_trainer_step(trainer, BATCH, p.x, p.y, NULL, NULL, NULL);
+    cr_assert_eq(status, BP_OK);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+}
