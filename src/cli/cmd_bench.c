@@ -271,18 +271,18 @@ static int make_examples(bench *b)
 
 static int read_options(bench *b)
 {
-    const char *threads = b->arguments->option[BP_OPTION_BENCH_THREADS], *seconds = b->arguments->option[BP_OPTION_SECONDS];
-    const char *precision = b->arguments->option[BP_OPTION_BENCH_PRECISION];
+    const char *threads = bp_option_text(b->arguments, BP_OPTION_BENCH_THREADS);
+    const char *seconds = bp_option_text(b->arguments, BP_OPTION_SECONDS);
+    const char *precision = bp_option_text(b->arguments, BP_OPTION_BENCH_PRECISION);
 
     b->thread_counts = 1;
-    b->seconds = 2;
-    if (threads && strcmp(threads, "auto") != 0)
+    if (strcmp(threads, "auto") != 0)
         b->thread_counts = bp_option_list(threads, 1, 65536, b->threads, THREADS_MAX);
     if (b->thread_counts == 0)
         return bp_say_usage(b->arguments->command, "--threads '%.100s': expected numbers such as 1,2,4, or auto", threads);
-    if (precision && strcmp(precision, "f32") != 0)
+    if (strcmp(precision, "f32") != 0)
         return bp_say_usage(b->arguments->command, "--precision '%.100s': expected f32", precision);
-    if (seconds && (!bp_text_parse_f64(seconds, strlen(seconds), &b->seconds) || b->seconds <= 0 || b->seconds > 1e6))
+    if (!bp_text_parse_f64(seconds, strlen(seconds), &b->seconds) || b->seconds <= 0 || b->seconds > 1e6)
         return bp_say_usage(b->arguments->command, "--seconds '%.100s': expected a number above 0", seconds);
     if (b->arguments->settings.batch_size == 0)
         return bp_say_usage(b->arguments->command, "--batch-size full: there are no data to be full of");
@@ -307,8 +307,14 @@ static int run(bp_arguments *arguments)
 }
 
 static const char *const settings[] = {"activation", "loss", "optimizer", "batch-size", "seed", "gradient", "isa", NULL};
-static const bp_option_id options[] = {BP_OPTION_LAYERS, BP_OPTION_BENCH_THREADS, BP_OPTION_BENCH_PRECISION, BP_OPTION_SECONDS,
-                                       BP_OPTION_JSON,   BP_OPTION_CONFIG,        BP_OPTION_HELP,            BP_OPTIONS};
+static const bp_option_id options[] = {BP_OPTION_LAYERS,
+                                       BP_OPTION_BENCH_THREADS,
+                                       BP_OPTION_BENCH_PRECISION,
+                                       BP_OPTION_SECONDS,
+                                       BP_OPTION_JSON,
+                                       BP_OPTION_CONFIG,
+                                       BP_OPTION_HELP,
+                                       BP_OPTIONS};
 
-const bp_command bp_command_bench = {
-    "bench", "", "step time and throughput, beside the machine's peak", 0, 0, settings, options, run};
+const bp_command bp_command_bench = {"bench", "", "step time and throughput, beside the machine's peak", 0, 0, settings,
+                                     options, run};

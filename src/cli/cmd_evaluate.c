@@ -28,7 +28,8 @@ static int evaluate(const bp_arguments *arguments, const bp_subject *subject)
     bp_error error;
     bp_status status;
 
-    status = bp_workspace_create(subject->network, arguments->settings.threads, (bp_isa)arguments->settings.isa, NULL, &workspace, &error);
+    status = bp_workspace_create(subject->network, arguments->settings.threads, (bp_isa)arguments->settings.isa, NULL, &workspace,
+                                 &error);
     if (status != BP_OK)
         return bp_say_error(arguments, &error);
     status = bp_network_evaluate(subject->network, workspace, subject->encoder, subject->examples,
@@ -52,4 +53,5 @@ static const char *const settings[] = {"target-file", "header", "threads", "isa"
 static const bp_option_id options[] = {BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_evaluate = {
-    "evaluate", "MODEL DATA", "loss and metrics on labelled data, beside the majority class or the mean", 2, 2, settings, options, run};
+    "evaluate", "MODEL DATA", "loss and metrics on labelled data, beside the majority class or the mean", 2, 2, settings,
+    options,    run};

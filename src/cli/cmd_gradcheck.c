@@ -103,7 +103,8 @@ static int use_data(checking *c)
 
 static int take_minibatch(checking *c)
 {
-    static const char *const of_data[] = {"target", "target-file", "ignore-columns", "categorical", "header", "scale", "task", "hidden"};
+    static const char *const of_data[] = {"target", "target-file", "ignore-columns", "categorical",
+                                          "header", "scale",       "task",           "hidden"};
 
     if (c->arguments->operand_count == 1)
         return use_data(c);
@@ -158,7 +159,8 @@ static void print_text(const checking *c)
     bp_layers_print(c->network);
     printf(", %llu rows; largest relative error of dJ/dW and dJ/db:\n", (unsigned long long)c->rows);
     for (uint32_t i = 0; i < bp_network_layers(c->network); i++)
-        printf("layer %-3lu engine and reference %.2e, reference and differences %.2e (%llu checked, %llu skipped at a ReLU's kink)%s\n",
+        printf("layer %-3lu engine and reference %.2e, reference and differences %.2e (%llu checked, %llu skipped at a ReLU's "
+               "kink)%s\n",
                (unsigned long)i + 1, c->layers[i].engine, c->layers[i].differences, (unsigned long long)c->layers[i].checked,
                (unsigned long long)c->layers[i].skipped, passes(c, &c->layers[i]) ? "" : "  FAILED");
     printf("%s: threshold %.2e\n", all_pass(c) ? "passed" : "failed", c->threshold);
@@ -184,13 +186,12 @@ static int check(checking *c)
 
 static int read_options(checking *c)
 {
-    const char *threshold = c->arguments->option[BP_OPTION_THRESHOLD], *entries = c->arguments->option[BP_OPTION_ENTRIES];
+    const char *threshold = bp_option_text(c->arguments, BP_OPTION_THRESHOLD);
+    const char *entries = bp_option_text(c->arguments, BP_OPTION_ENTRIES);
 
-    c->threshold = 1e-3;
-    c->entries = 200;
-    if (threshold && (!bp_text_parse_f64(threshold, strlen(threshold), &c->threshold) || c->threshold <= 0))
+    if (!bp_text_parse_f64(threshold, strlen(threshold), &c->threshold) || c->threshold <= 0)
         return bp_say_usage(c->arguments->command, "--threshold '%.100s': expected a number above 0", threshold);
-    if (entries && !bp_text_parse_u64(entries, strlen(entries), &c->entries))
+    if (!bp_text_parse_u64(entries, strlen(entries), &c->entries))
         return bp_say_usage(c->arguments->command, "--entries '%.100s': expected a whole number", entries);
     return BP_EXIT_DONE;
 }
@@ -213,11 +214,12 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"target",      "target-file", "ignore-columns", "categorical", "header", "scale",    "task", "hidden",
-                                       "activation",  "loss",        "init-scheme",    "batch-size",  "seed",   "threads",  "exact-threads",
-                                       "gradient",    "isa",         NULL};
+static const char *const settings[] = {"target", "target-file", "ignore-columns", "categorical", "header",      "scale",
+                                       "task",   "hidden",      "activation",     "loss",        "init-scheme", "batch-size",
+                                       "seed",   "threads",     "exact-threads",  "gradient",    "isa",         NULL};
 static const bp_option_id options[] = {BP_OPTION_LAYERS, BP_OPTION_THRESHOLD, BP_OPTION_ENTRIES, BP_OPTION_JSON,
                                        BP_OPTION_CONFIG, BP_OPTION_HELP,      BP_OPTIONS};
 
 const bp_command bp_command_gradcheck = {
-    "gradcheck", "[DATA]", "the gradient against the reference and central differences; random data without DATA", 0, 1, settings, options, run};
+    "gradcheck", "[DATA]", "the gradient against the reference and central differences; random data without DATA", 0, 1, settings,
+    options,     run};

@@ -58,7 +58,8 @@ static int print_model_json(const model *m)
 
 #define NAMES_SHOWN 12
 
-static void print_names(const char *title, const bp_encoder *encoder, const char *(*name)(const bp_encoder *, uint32_t), uint32_t count)
+static void print_names(const char *title, const bp_encoder *encoder, const char *(*name)(const bp_encoder *, uint32_t),
+                        uint32_t count)
 {
     printf("%-11s %lu:", title, (unsigned long)count);
     for (uint32_t i = 0; i < count && i < NAMES_SHOWN; i++)
@@ -152,7 +153,8 @@ static int print_tensors_json(const bp_safetensors *file)
 static void print_tensors(const bp_safetensors *file)
 {
     for (size_t i = 0; i < file->pair_count; i++)
-        printf("%-24s %.200s%s\n", file->metadata[i].key, file->metadata[i].value, strlen(file->metadata[i].value) > 200 ? " ..." : "");
+        printf("%-24s %.200s%s\n", file->metadata[i].key, file->metadata[i].value,
+               strlen(file->metadata[i].value) > 200 ? " ..." : "");
     for (size_t i = 0; i < file->tensor_count; i++) {
         printf("%-24s %s [", file->tensors[i].name, bp_dtype_name(file->tensors[i].dtype));
         for (uint32_t d = 0; d < file->tensors[i].rank; d++)
@@ -281,5 +283,4 @@ static int run(bp_arguments *arguments)
 static const char *const settings[] = {"target", "target-file", "ignore-columns", "weight-column", "categorical", "header", NULL};
 static const bp_option_id options[] = {BP_OPTION_PYTORCH, BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
-const bp_command bp_command_info = {
-    "info", "FILE", "what a model, checkpoint or data file holds", 1, 1, settings, options, run};
+const bp_command bp_command_info = {"info", "FILE", "what a model, checkpoint or data file holds", 1, 1, settings, options, run};

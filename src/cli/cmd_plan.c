@@ -51,7 +51,8 @@ static char *plan_text(const bp_arguments *arguments, int *code)
         for (uint32_t i = 0; i < shape.settings.hidden_count; i++)
             sizes[i + 1] = shape.settings.hidden[i];
         sizes[shape.settings.hidden_count + 1] = shape.outputs;
-        if (bp_layout_make(shape.settings.hidden_count + 1, sizes, (bp_activation)shape.settings.activation, &layout, &error) != BP_OK ||
+        if (bp_layout_make(shape.settings.hidden_count + 1, sizes, (bp_activation)shape.settings.activation, &layout, &error) !=
+                BP_OK ||
             bp_plan_make(&layout, &shape.settings, plan, &error) != BP_OK)
             *code = bp_say_error(arguments, &error);
     }
@@ -158,9 +159,10 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"activation", "loss",      "optimizer", "batch-size", "threads", "exact-threads",
-                                       "precision",  "gradient",  "isa",       NULL};
+static const char *const settings[] = {"activation",    "loss",      "optimizer", "batch-size", "threads",
+                                       "exact-threads", "precision", "gradient",  "isa",        NULL};
 static const bp_option_id options[] = {BP_OPTION_LAYERS, BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_plan = {
-    "plan", "", "the machine and, with --layers, how a network's steps are computed on it, with reasons", 0, 0, settings, options, run};
+    "plan",  "", "the machine and, with --layers, how a network's steps are computed on it, with reasons", 0, 0, settings,
+    options, run};

@@ -27,7 +27,7 @@ typedef struct prediction {
     double *values; /* [outputs]: one row, decoded */
     uint64_t *kept; /* [kept_count]: columns */
     size_t kept_count;
-    char *field;    /* [FIELD_MAX] */
+    char *field; /* [FIELD_MAX] */
 } prediction;
 
 /* ------------------------------------------------------------------------------------------------------------- keep */

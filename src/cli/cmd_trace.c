@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "options.h"
 #include "report.h"
 #include "subject.h"
 #include "text.h"
@@ -146,10 +147,9 @@ static void print_text(const tracing *t)
 
 static int read_row(tracing *t)
 {
-    const char *text = t->arguments->option[BP_OPTION_ROW];
+    const char *text = bp_option_text(t->arguments, BP_OPTION_ROW);
 
-    t->row = 1;
-    if (text && (!bp_text_parse_u64(text, strlen(text), &t->row) || t->row == 0))
+    if (!bp_text_parse_u64(text, strlen(text), &t->row) || t->row == 0)
         return bp_say_usage(t->arguments->command, "--row '%.100s': expected a row's number, counted from 1", text);
     return BP_EXIT_DONE;
 }

@@ -10,6 +10,7 @@
 
 #include "interrupt.h"
 #include "message.h"
+#include "options.h"
 #include "settings.h"
 #include "text.h"
 #include "train.h"
@@ -93,14 +94,15 @@ static int check_pairs(const bp_arguments *arguments)
 static int check(bp_train *train)
 {
     const bp_arguments *arguments = train->arguments;
-    const char *every = arguments->option[BP_OPTION_CHECKPOINT_EVERY], *checkpoint = arguments->option[BP_OPTION_CHECKPOINT];
+    const char *every = bp_option_text(arguments, BP_OPTION_CHECKPOINT_EVERY),
+               *checkpoint = arguments->option[BP_OPTION_CHECKPOINT];
     bp_error error;
     int code;
 
     if (bp_settings_check(&train->settings, &error) != BP_OK)
         return bp_say_error(arguments, &error);
     code = check_pairs(arguments);
-    if (code == BP_EXIT_DONE && !read_every(every ? every : "60s", &train->every))
+    if (code == BP_EXIT_DONE && !read_every(every, &train->every))
         code = bp_say_usage(arguments->command, "--checkpoint-every '%.100s': expected 1epoch, 500steps or 60s", every);
     if (code == BP_EXIT_DONE)
         code = check_place(train, train->output);
@@ -138,9 +140,7 @@ static int run(bp_arguments *arguments)
     bp_train train = {.arguments = arguments, .settings = arguments->settings};
     int code;
 
-    train.output = arguments->option[BP_OPTION_OUTPUT_MODEL];
-    if (!train.output)
-        train.output = bp_option_table[BP_OPTION_OUTPUT_MODEL].initial;
+    train.output = bp_option_text(arguments, BP_OPTION_OUTPUT_MODEL);
     bp_interrupt_watch();
     code = train_network(&train);
     bp_trainer_free(train.trainer);
@@ -153,11 +153,11 @@ static int run(bp_arguments *arguments)
 }
 
 static const char *const settings[] = {
-    "target",        "target-file", "ignore-columns", "weight-column", "categorical",      "header",  "scale",   "task",
-    "validation-split", "hidden",   "activation",     "loss",          "init-scheme",      "optimizer", "nesterov", "schedule",
-    "learning-rate", "momentum",    "beta1",          "beta2",         "epsilon",          "weight-decay", "batch-size", "epochs",
-    "patience",      "metric",      "shuffle",        "seed",          "threads",          "exact-threads", "precision", "gradient",
-    "isa",           NULL};
+    "target",       "target-file",      "ignore-columns", "weight-column", "categorical", "header",      "scale",
+    "task",         "validation-split", "hidden",         "activation",    "loss",        "init-scheme", "optimizer",
+    "nesterov",     "schedule",         "learning-rate",  "momentum",      "beta1",       "beta2",       "epsilon",
+    "weight-decay", "batch-size",       "epochs",         "patience",      "metric",      "shuffle",     "seed",
+    "threads",      "exact-threads",    "precision",      "gradient",      "isa",         NULL};
 
 static const bp_option_id options[] = {BP_OPTION_OUTPUT_MODEL,
                                        BP_OPTION_TEST,

@@ -9,7 +9,14 @@
 #include "backprop.h"
 
 /* What the shell gets to see. */
-enum { BP_EXIT_DONE = 0, BP_EXIT_FAILED = 1, BP_EXIT_USAGE = 2, BP_EXIT_BAD_INPUT = 3, BP_EXIT_DIVERGED = 4, BP_EXIT_INTERRUPTED = 75 };
+enum {
+    BP_EXIT_DONE = 0,
+    BP_EXIT_FAILED = 1,
+    BP_EXIT_USAGE = 2,
+    BP_EXIT_BAD_INPUT = 3,
+    BP_EXIT_DIVERGED = 4,
+    BP_EXIT_INTERRUPTED = 75
+};
 
 /* Options beside the settings, in the order of their table. */
 typedef enum bp_option_id {
@@ -56,9 +63,9 @@ typedef struct bp_command {
     const char *name;
     const char *operands; /* "MODEL DATA", for help */
     const char *summary;
-    int least, most;                    /* operands */
-    const char *const *settings;        /* keys that it uses, then NULL */
-    const bp_option_id *options;        /* then BP_OPTIONS */
+    int least, most;                     /* operands */
+    const char *const *settings;         /* keys that it uses, then NULL */
+    const bp_option_id *options;         /* then BP_OPTIONS */
     int (*run)(bp_arguments *arguments); /* the exit code */
 } bp_command;
 

@@ -54,10 +54,17 @@ int bp_say_usage(const bp_command *command, const char *format, ...)
 int bp_say_error(const bp_arguments *arguments, const bp_error *error)
 {
     switch (error->status) {
-    case BP_INVALID: return bp_say_usage(arguments->command, "%s", error->text);
-    case BP_DIVERGED: bp_say("%s", error->text); return BP_EXIT_DIVERGED;
-    case BP_CANCELLED: bp_say("%s", error->text); return BP_EXIT_INTERRUPTED;
-    default: bp_say("%s", error->text); return BP_EXIT_FAILED;
+    case BP_INVALID:
+        return bp_say_usage(arguments->command, "%s", error->text);
+    case BP_DIVERGED:
+        bp_say("%s", error->text);
+        return BP_EXIT_DIVERGED;
+    case BP_CANCELLED:
+        bp_say("%s", error->text);
+        return BP_EXIT_INTERRUPTED;
+    default:
+        bp_say("%s", error->text);
+        return BP_EXIT_FAILED;
     }
 }
 

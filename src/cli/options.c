@@ -80,7 +80,8 @@ static bool set_option(bp_arguments *arguments, const char *place, bp_option_id 
     const bp_option *option = &bp_option_table[id];
 
     if (!option->values && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0) {
-        *code = bp_say_usage(arguments->command, "%s%s%s: expected yes or no", place ? place : "--", place ? ": " : "", option->name);
+        *code =
+            bp_say_usage(arguments->command, "%s%s%s: expected yes or no", place ? place : "--", place ? ": " : "", option->name);
         return false;
     }
     if (option->values && !*text) {
@@ -253,7 +254,13 @@ bool bp_arguments_read(bp_arguments *arguments, const bp_command *command, int a
     }
     if (arguments->option[BP_OPTION_CONFIG] && !bp_config_read(arguments, arguments->option[BP_OPTION_CONFIG], code))
         return false;
-    return walk(arguments, argc, argv, false, code) && take_environment(arguments, code) && take_operands(arguments, argc, argv, code);
+    return walk(arguments, argc, argv, false, code) && take_environment(arguments, code) &&
+           take_operands(arguments, argc, argv, code);
+}
+
+const char *bp_option_text(const bp_arguments *arguments, bp_option_id option)
+{
+    return arguments->option[option] ? arguments->option[option] : bp_option_table[option].initial;
 }
 
 void bp_arguments_free(bp_arguments *arguments)

@@ -28,6 +28,9 @@ bp_option_id bp_command_option(const bp_command *command, const char *name);
 /* What a name stands for where the command does not know it: the text of a message. */
 void bp_option_unknown(const bp_command *command, const char *name, char *text, size_t capacity);
 
+/* What was given for an option, or its default. */
+const char *bp_option_text(const bp_arguments *arguments, bp_option_id option);
+
 /* --help, on standard output. */
 void bp_help_program(void);
 void bp_help_command(const bp_command *command);

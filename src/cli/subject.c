@@ -10,7 +10,8 @@
 
 const char *const bp_reading_keys[] = {"target", "ignore-columns", "weight-column", "categorical", "header", "task", NULL};
 
-int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder, bp_settings *settings)
+int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder,
+                    bp_settings *settings)
 {
     bp_error error;
 

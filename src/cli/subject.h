@@ -19,7 +19,8 @@ int bp_subject_open(bp_subject *subject, const bp_arguments *arguments, bool wit
 void bp_subject_close(bp_subject *subject);
 
 /* A model with its encoder; settings may be NULL. The exit code. */
-int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder, bp_settings *settings);
+int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder,
+                    bp_settings *settings);
 
 /* Fills each of `keys` (then NULL) that was not given with what the model was made with. */
 void bp_settings_inherit(bp_settings *settings, const bp_settings *model, const char *const *keys);

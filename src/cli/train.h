@@ -37,8 +37,8 @@ typedef struct bp_train {
     bp_network *network;
     bp_trainer *trainer;
 
-    bp_progress progress;       /* at the end */
-    bp_progress first;          /* as soon as the fit tells: where a resumed one began */
+    bp_progress progress; /* at the end */
+    bp_progress first;    /* as soon as the fit tells: where a resumed one began */
     bp_metrics validation_metrics;
     bp_metrics test_metrics;
     bp_progress saved; /* at the last checkpoint */

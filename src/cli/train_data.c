@@ -158,8 +158,8 @@ static int encode(bp_train *train)
     bp_status status = BP_OK;
 
     if (!train->encoder)
-        status = bp_encoder_fit(train->training.dataset, bp_material_rows(&train->training), &train->settings, NULL, &train->encoder,
-                                &error);
+        status = bp_encoder_fit(train->training.dataset, bp_material_rows(&train->training), &train->settings, NULL,
+                                &train->encoder, &error);
     if (status == BP_OK)
         status = bp_encoder_apply(train->encoder, train->training.dataset, 1, NULL, &train->training.examples, &error);
     if (status != BP_OK)
@@ -212,7 +212,8 @@ static int read_test(bp_train *train)
 
     if (!arguments->option[BP_OPTION_TEST])
         return BP_EXIT_DONE;
-    return bp_train_read_more(train, arguments->option[BP_OPTION_TEST], arguments->option[BP_OPTION_TEST_TARGET_FILE], &train->test);
+    return bp_train_read_more(train, arguments->option[BP_OPTION_TEST], arguments->option[BP_OPTION_TEST_TARGET_FILE],
+                              &train->test);
 }
 
 int bp_train_read(bp_train *train)

@@ -155,8 +155,8 @@ static bp_status fit(bp_train *train, bp_error *error)
 
     if (train->validation.count)
         validation = train->validation.examples ? train->validation.examples : train->training.examples;
-    status = bp_trainer_fit(train->trainer, train->encoder, train->training.examples, bp_material_rows(&train->training), validation,
-                            bp_material_rows(&train->validation), &callbacks, &train->progress, error);
+    status = bp_trainer_fit(train->trainer, train->encoder, train->training.examples, bp_material_rows(&train->training),
+                            validation, bp_material_rows(&train->validation), &callbacks, &train->progress, error);
     if (bp_progress_wanted(train->arguments))
         bp_progress_clear();
     return status;
@@ -167,11 +167,14 @@ static int run(bp_train *train)
     bp_error error;
 
     switch (fit(train, &error)) {
-    case BP_OK: return BP_EXIT_DONE;
-    case BP_DIVERGED: return end_diverged(train, &error);
+    case BP_OK:
+        return BP_EXIT_DONE;
+    case BP_DIVERGED:
+        return end_diverged(train, &error);
     case BP_CANCELLED:
         return train->save_status == BP_OK ? end_interrupted(train) : bp_say_error(train->arguments, &train->save_error);
-    default: return bp_say_input_error(train->arguments, &error);
+    default:
+        return bp_say_input_error(train->arguments, &error);
     }
 }
 

@@ -82,9 +82,10 @@ static void print_text(const bp_train *train)
     printf("\n%-11s ", "network");
     bp_layers_print(train->network);
     printf(", %llu parameters\n", (unsigned long long)bp_network_parameters(train->network));
-    printf("%-11s %llu epochs, %llu steps, %.1f s, %.0f examples/s, threads: %lu, %s\n", "training", (unsigned long long)progress->epoch,
-           (unsigned long long)progress->step, progress->seconds, bp_progress_rate(progress, &train->first),
-           (unsigned long)bp_trainer_threads(train->trainer), bp_trainer_isa(train->trainer));
+    printf("%-11s %llu epochs, %llu steps, %.1f s, %.0f examples/s, threads: %lu, %s\n", "training",
+           (unsigned long long)progress->epoch, (unsigned long long)progress->step, progress->seconds,
+           bp_progress_rate(progress, &train->first), (unsigned long)bp_trainer_threads(train->trainer),
+           bp_trainer_isa(train->trainer));
     if (progress->best_epoch)
         printf("%-11s epoch %llu\n", "best", (unsigned long long)progress->best_epoch);
     printf("%-11s loss %.4g in the last epoch\n", "train", progress->train_loss);

@@ -145,8 +145,7 @@ static bp_status read_real(const bp_setting_entry *entry, bp_settings *settings,
 {
     double value = 0;
 
-    if (!stands_for_zero(entry, text) &&
-        (!bp_text_parse_f64(text, strlen(text), &value) || !bp_setting_in_range(entry, value)))
+    if (!stands_for_zero(entry, text) && (!bp_text_parse_f64(text, strlen(text), &value) || !bp_setting_in_range(entry, value)))
         return fail_range(entry, text, "a number", error);
     *(double *)field(entry, settings) = value + 0.0; /* no -0 */
     return BP_OK;
@@ -210,13 +209,19 @@ static bp_status read_schedule(const bp_setting_entry *entry, bp_settings *setti
 static bp_status read_entry(const bp_setting_entry *entry, bp_settings *settings, const char *text, bp_error *error)
 {
     switch (entry->kind) {
-    case BP_KIND_TEXT: return read_text(entry, settings, text, error);
-    case BP_KIND_CHOICE: return read_choice(entry, settings, text, error);
-    case BP_KIND_REAL: return read_real(entry, settings, text, error);
-    case BP_KIND_WIDTHS: return read_widths(entry, settings, text, error);
-    case BP_KIND_SCHEDULE: return read_schedule(entry, settings, text, error);
+    case BP_KIND_TEXT:
+        return read_text(entry, settings, text, error);
+    case BP_KIND_CHOICE:
+        return read_choice(entry, settings, text, error);
+    case BP_KIND_REAL:
+        return read_real(entry, settings, text, error);
+    case BP_KIND_WIDTHS:
+        return read_widths(entry, settings, text, error);
+    case BP_KIND_SCHEDULE:
+        return read_schedule(entry, settings, text, error);
     case BP_KIND_COUNT:
-    case BP_KIND_COUNT32: break;
+    case BP_KIND_COUNT32:
+        break;
     }
     return read_count(entry, settings, text, error);
 }
@@ -301,13 +306,23 @@ bp_status bp_settings_get(const bp_settings *settings, const char *key, char *te
     if (capacity == 0)
         return bp_fail(error, BP_INVALID, "%s: no room for a value", key);
     switch (from->kind) {
-    case BP_KIND_TEXT: snprintf(text, capacity, "%s", (const char *)field_const(from, settings)); break;
-    case BP_KIND_CHOICE: write_choice(from, *(const int32_t *)field_const(from, settings), text, capacity); break;
-    case BP_KIND_WIDTHS: write_widths(settings, text, capacity); break;
-    case BP_KIND_SCHEDULE: write_schedule(from, settings, text, capacity); break;
+    case BP_KIND_TEXT:
+        snprintf(text, capacity, "%s", (const char *)field_const(from, settings));
+        break;
+    case BP_KIND_CHOICE:
+        write_choice(from, *(const int32_t *)field_const(from, settings), text, capacity);
+        break;
+    case BP_KIND_WIDTHS:
+        write_widths(settings, text, capacity);
+        break;
+    case BP_KIND_SCHEDULE:
+        write_schedule(from, settings, text, capacity);
+        break;
     case BP_KIND_REAL:
     case BP_KIND_COUNT:
-    case BP_KIND_COUNT32: write_number(from, settings, text, capacity); break;
+    case BP_KIND_COUNT32:
+        write_number(from, settings, text, capacity);
+        break;
     }
     return BP_OK;
 }

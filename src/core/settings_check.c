@@ -47,12 +47,15 @@ static bp_status check_entry(const bp_setting_entry *entry, const bp_settings *s
         if (!memchr((const char *)settings + entry->offset, 0, BP_TEXT_MAX))
             return bp_fail(error, BP_INVALID, "%s: text without end", entry->setting.key);
         return BP_OK;
-    case BP_KIND_WIDTHS: return check_widths(settings, error);
+    case BP_KIND_WIDTHS:
+        return check_widths(settings, error);
     case BP_KIND_CHOICE:
-    case BP_KIND_SCHEDULE: return check_choice(entry, settings, error);
+    case BP_KIND_SCHEDULE:
+        return check_choice(entry, settings, error);
     case BP_KIND_REAL:
     case BP_KIND_COUNT:
-    case BP_KIND_COUNT32: break;
+    case BP_KIND_COUNT32:
+        break;
     }
     return check_number(entry, settings, error);
 }
@@ -82,8 +85,9 @@ static bp_status check_loss(const bp_settings *settings, bp_error *error)
     if (settings->task == BP_TASK_REGRESSION && entropy)
         return bp_fail(error, BP_INVALID, "loss: a cross-entropy is for classes, and the task is a regression");
     if (settings->task == BP_TASK_BINARY && settings->loss == BP_CROSS_ENTROPY)
-        return bp_fail(error, BP_INVALID, "loss: cross_entropy needs an output for each class, and the binary task has one output; "
-                                          "binary_cross_entropy is the loss for it");
+        return bp_fail(error, BP_INVALID,
+                       "loss: cross_entropy needs an output for each class, and the binary task has one output; "
+                       "binary_cross_entropy is the loss for it");
     return BP_OK;
 }
 
@@ -112,7 +116,8 @@ bp_status bp_settings_check(const bp_settings *settings, bp_error *error)
     bp_settings full;
 
     if (settings->size < offsetof(bp_settings, target))
-        return bp_fail(error, BP_INVALID, "settings of %llu bytes: call bp_settings_init first", (unsigned long long)settings->size);
+        return bp_fail(error, BP_INVALID, "settings of %llu bytes: call bp_settings_init first",
+                       (unsigned long long)settings->size);
     bp_settings_complete(settings, &full);
     for (size_t i = 0; i < BP_SETTINGS; i++)
         BP_TRY(check_entry(&bp_setting_table[i], &full, error));

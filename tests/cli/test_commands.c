@@ -25,8 +25,11 @@ static double number(json_t *object, const char *key)
 
 Test(commands, train_tells_all_in_json_and_nothing_else_on_stdout)
 {
-    static const char *const keys[] = {"task", "layers", "parameters", "epochs", "steps", "examples", "seconds", "examples_per_second",
-                                       "threads", "isa", "precision", "peak_memory_bytes", "train_loss", "validation", "test", "model", NULL};
+    static const char *const keys[] = {"task",       "layers",     "parameters", "epochs",
+                                       "steps",      "examples",   "seconds",    "examples_per_second",
+                                       "threads",    "isa",        "precision",  "peak_memory_bytes",
+                                       "train_loss", "validation", "test",       "model",
+                                       NULL};
     json_t *object;
 
     write_classes("data.csv", 300, 1);
@@ -176,9 +179,21 @@ Test(commands, plan_tells_the_machine_and_a_network_s_steps)
 
 Test(commands, bench_prints_an_object_a_line)
 {
-    static const char *const keys[] = {"layers", "batch_size", "threads", "precision", "isa", "steps", "step_seconds_median",
-                                       "step_seconds_min", "examples_per_second", "gflops", "peak_gflops_cold", "peak_gflops_hot",
-                                       "fraction_of_peak", "phase_seconds", NULL};
+    static const char *const keys[] = {"layers",
+                                       "batch_size",
+                                       "threads",
+                                       "precision",
+                                       "isa",
+                                       "steps",
+                                       "step_seconds_median",
+                                       "step_seconds_min",
+                                       "examples_per_second",
+                                       "gflops",
+                                       "peak_gflops_cold",
+                                       "peak_gflops_hot",
+                                       "fraction_of_peak",
+                                       "phase_seconds",
+                                       NULL};
     const outcome *o = run_program(0, "bench --layers 8,4,2 --batch-size 32 --seconds 0.05 --threads 1,2 --json");
     const char *second = strchr(o->out, '\n') + 1;
     json_t *object = json_loads(second, 0, NULL);

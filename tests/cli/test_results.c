@@ -46,7 +46,8 @@ Test(results, threads_strategy_and_instruction_set_change_no_bit)
             continue;
         for (size_t t = 0; t < 4; t++)
             for (size_t g = 0; g < 2; g++) {
-                run_program(0, TRAIN "-o other --exact-threads --threads %d --isa %s --gradient %s", threads[t], isas[i], gradients[g]);
+                run_program(0, TRAIN "-o other --exact-threads --threads %d --isa %s --gradient %s", threads[t], isas[i],
+                            gradients[g]);
                 cr_assert(same_bytes("first", "other"), "%s, %d threads, %s", isas[i], threads[t], gradients[g]);
             }
     }
@@ -164,7 +165,8 @@ Test(results, standard_output_that_is_full_is_an_error)
 
     write_classes("data.csv", 100, 1);
     run_program(0, "train data.csv --target class --epochs 1 -q");
-    snprintf(command, sizeof command, "'%s' predict model.safetensors data.csv >/dev/full 2>/dev/null; test $? = 1 || exit 9;", BP_PROGRAM);
+    snprintf(command, sizeof command, "'%s' predict model.safetensors data.csv >/dev/full 2>/dev/null; test $? = 1 || exit 9;",
+             BP_PROGRAM);
     run_program_after(command, 0, "--version");
 }
 
