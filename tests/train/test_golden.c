@@ -1,0 +1,94 @@
+/* The bits of trained parameters, written down: the same from every compiler, processor and version of the library that
+ * says format version 1. A difference means that models trained yesterday cannot be trained again.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "hash.h"
+#include "helper_engine.h"
+#include "numbers.h"
+
+enum { ROWS = 333, INPUTS = 37, OUTPUTS = 5 };
+
+typedef struct golden {
+    const char *activation, *loss, *optimizer, *schedule;
+    const char *digits;
+} golden;
+
+static const golden recorded[] = {
+    {"identity", "squared_error", "sgd", "constant", "fe5825167b1587bb86750f863149b48e"},
+    {"relu", "cross_entropy", "sgd", "linear:warmup=5", "cc364d881a172d1528efa9508cd6b679"},
+    {"leaky_relu", "binary_cross_entropy", "adam", "cosine:warmup=3", "f294df016fb1cf8d04a0348dc022fb94"},
+    {"sigmoid", "cross_entropy", "adamw", "cosine", "2b625caf0e9cdb6c716d3f810abb597c"},
+    {"tanh", "squared_error", "adam", "linear", "a31c6b5e218dfd5d1d6c32b144df4635"},
+};
+
+static void set(bp_settings *settings, const char *key, const char *text)
+{
+    bp_error error;
+    cr_assert_eq(bp_settings_set(settings, key, text, &error), BP_OK, "%s", error.text);
+}
+
+static bp_settings settings_of(const golden *g)
+{
+    bp_settings settings;
+
+    bp_settings_init(&settings, sizeof settings);
+    set(&settings, "hidden", "70,33");
+    set(&settings, "activation", g->activation);
+    set(&settings, "loss", g->loss);
+    set(&settings, "optimizer", g->optimizer);
+    set(&settings, "schedule", g->schedule);
+    set(&settings, "weight-decay", "0.01");
+    set(&settings, "batch-size", "50");
+    set(&settings, "epochs", "4");
+    set(&settings, "seed", "12345678901");
+    return settings;
+}
+
+static void hash_parameters(const bp_network *network, char digits[BP_HASH_DIGITS + 1])
+{
+    uint64_t count = bp_network_parameters(network);
+    float *flat = malloc(count * sizeof *flat);
+    bp_hash hash;
+
+    get_weights(network, flat);
+    bp_hash_begin(&hash);
+    bp_hash_add(&hash, flat, count * sizeof *flat);
+    bp_hash_digits(&hash, digits);
+    free(flat);
+}
+
+static void train(const golden *g, char digits[BP_HASH_DIGITS + 1])
+{
+    static float x[ROWS * INPUTS], y[ROWS * OUTPUTS];
+    bp_settings settings = settings_of(g);
+    bp_array x_array = {.data = x, .type = BP_TYPE_F32, .rows = ROWS, .columns = INPUTS};
+    bp_array y_array = {.data = y, .type = BP_TYPE_F32, .rows = ROWS, .columns = OUTPUTS};
+    bp_examples *examples;
+    bp_error error;
+
+    scatter_f32(x, ROWS * INPUTS, 1, 1.0);
+    scatter_targets(y, ROWS, OUTPUTS, (bp_loss)settings.loss, 2);
+    cr_assert_eq(bp_examples_borrow(&x_array, &y_array, NULL, NULL, &examples, &error), BP_OK, "%s", error.text);
+    bp_network *network = network_with(&settings, INPUTS, OUTPUTS, NULL);
+    bp_trainer *trainer = trainer_with(network, &settings);
+    bp_status status =
+        bp_trainer_fit(trainer, NULL, examples, (bp_rows){NULL, 0}, NULL, (bp_rows){NULL, 0}, NULL, NULL, &error);
+    cr_assert_eq(status, BP_OK, "%s", error.text);
+    hash_parameters(network, digits);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    bp_examples_free(examples);
+}
+
+Test(golden, training_gives_the_bits_that_were_written_down)
+{
+    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
+        char digits[BP_HASH_DIGITS + 1];
+        train(&recorded[i], digits);
+        cr_expect_str_eq(digits, recorded[i].digits, "%s, %s, %s, %s: %s", recorded[i].activation, recorded[i].loss,
+                         recorded[i].optimizer, recorded[i].schedule, digits);
+    }
+}
