@@ -60,21 +60,21 @@ static void work_with_flushing(bp_team_work *work, void *context, bp_member memb
 }
 
 static unsigned generation; /* written by the child of a fork alone, before it has other threads */
-static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 
 static void count_fork(void)
 {
     generation++;
 }
 
-static void watch_forks(void)
+/* When the library is loaded, not when it is first used: the host may have forked in between, and OpenMP's threads of a region
+ * of the host's own would be gone all the same. */
+static __attribute__((constructor)) void watch_forks(void)
 {
     pthread_atfork(NULL, NULL, count_fork);
 }
 
 unsigned bp_team_generation(void)
 {
-    pthread_once(&watch_once, watch_forks);
     return generation;
 }
 
