@@ -256,9 +256,9 @@ BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64
 BP_API void bp_dataset_free(bp_dataset *dataset);
 
 /* Splits rows 0 ... rows - 1 of `dataset` in training and validation rows by settings.validation_split and seed,
- * stratified by class where `encoder` says classes. Both are written in ascending order: training [rows], validation
- * [rows]; the counts say how many each got. Every class and both sides keep a row where that is possible. */
-typedef struct bp_encoder bp_encoder;
+ * stratified by class where the target is text, integers of a format whose integers are classes (IDX), or settings.task
+ * says classes. Both are written in ascending order: training [rows], validation [rows]; the counts say how many each
+ * got. Every class keeps a row to train on, and each side has a row where there are two. */
 BP_API bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training, uint64_t *training_count,
                                   uint64_t *validation, uint64_t *validation_count, bp_error *error);
 
@@ -266,6 +266,8 @@ BP_API bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *
 
 /* What turns columns into a network's numbers: types, categories, means and scales, class names. Fitted on training rows
  * only, kept in the model file. */
+typedef struct bp_encoder bp_encoder;
+
 typedef struct bp_encoder_info {
     int32_t task;     /* bp_task, never auto */
     int32_t reserved;

@@ -63,8 +63,8 @@ static bp_status take_names(bp_dataset *dataset, const bp_csv *csv, bp_error *er
     for (size_t i = 0; i < csv->columns; i++) {
         bp_csv_field name = trim(bp_csv_at(csv, 0, i));
         if (!name.length)
-            return bp_fail_line(error, csv->path, csv->lines[0], "the header has no name for column %zu (--header no: there is no header)",
-                                i + 1);
+            return bp_fail_line(error, csv->path, csv->lines[0],
+                                "the header has no name for column %zu (--header no: there is no header)", i + 1);
         dataset->columns[i].name = bp_pool_text(&dataset->pool, name.text, name.length, error);
         if (!dataset->columns[i].name)
             return BP_NO_MEMORY;

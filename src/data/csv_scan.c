@@ -42,7 +42,8 @@ static bp_status check_encoding(const bp_csv *csv, bp_error *error)
     uint64_t line = count_lines(csv->text, good);
     if (csv->text[good] == 0)
         return bp_fail_line(error, csv->path, line, "a NUL byte (byte %zu of the text): this is no text file", good + 1);
-    return bp_fail_line(error, csv->path, line, "not UTF-8: byte %zu of the text is 0x%02x", good + 1, (unsigned char)csv->text[good]);
+    return bp_fail_line(error, csv->path, line, "not UTF-8: byte %zu of the text is 0x%02x", good + 1,
+                        (unsigned char)csv->text[good]);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ fields */

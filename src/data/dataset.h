@@ -22,7 +22,7 @@ typedef struct bp_column {
     bool categorical;
     bool has_missing;
     const void *data;
-    size_t stride; /* bytes */
+    size_t stride;     /* bytes */
     char **categories; /* [category_count], NUL-terminated UTF-8; NULL for numbers */
     size_t category_count;
 } bp_column;
@@ -31,10 +31,10 @@ struct bp_dataset {
     bp_pool pool; /* all that the readers allocated */
     uint64_t rows;
     size_t column_count;
-    bp_column *columns;   /* [column_count] */
-    bool integer_classes; /* the format's integer targets are classes (IDX) */
-    bool numbered;        /* inputs are named x1, x2, ... by their places: all of them or none fit an encoder */
-    char *path;           /* for messages */
+    bp_column *columns;    /* [column_count] */
+    bool integer_classes;  /* the format's integer targets are classes (IDX) */
+    bool numbered;         /* inputs are named x1, x2, ... by their places: all of them or none fit an encoder */
+    char *path;            /* for messages */
     const uint64_t *lines; /* [rows], where each row begins in its text file; NULL where it is none */
 };
 

@@ -13,8 +13,7 @@
 bp_status bp_pool_adopt(bp_pool *pool, void *memory, size_t size, bp_error *error)
 {
     void *list = pool->blocks;
-    bp_status status =
-        bp_grow(&pool->allocator, &list, &pool->block_bytes, (pool->block_count + 1) * sizeof *pool->blocks, error);
+    bp_status status = bp_grow(&pool->allocator, &list, &pool->block_bytes, (pool->block_count + 1) * sizeof *pool->blocks, error);
 
     pool->blocks = list;
     if (status != BP_OK) {

@@ -147,8 +147,8 @@ static bp_status read_by_name(const char *path, const bp_settings *settings, boo
         return bp_csv_read(path, '\t', settings, lenient, allocator, result, error);
     if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))
         return bp_idx_read(path, settings, lenient, allocator, result, error);
-    return bp_fail(error, BP_BAD_FILE, "%s: its name does not tell what it is: .csv, .tsv, *-ubyte and .idx are read, each also with .gz",
-                   path);
+    return bp_fail(error, BP_BAD_FILE,
+                   "%s: its name does not tell what it is: .csv, .tsv, *-ubyte and .idx are read, each also with .gz", path);
 }
 
 bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,

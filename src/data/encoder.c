@@ -37,8 +37,8 @@ static bp_status count_inputs(bp_encoder *encoder, bp_error *error)
         bp_feature *feature = &encoder->features[i];
         size_t width = feature->categories ? feature->category_count : 1;
         if (width > BP_INPUTS_MAX - inputs)
-            return bp_fail(error, BP_INVALID, "column \"%.200s\": with it the network would have more than %u inputs", feature->name,
-                           (unsigned)BP_INPUTS_MAX);
+            return bp_fail(error, BP_INVALID, "column \"%.200s\": with it the network would have more than %u inputs",
+                           feature->name, (unsigned)BP_INPUTS_MAX);
         feature->first = (uint32_t)inputs;
         inputs += width;
     }

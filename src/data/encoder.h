@@ -20,7 +20,7 @@
 typedef struct bp_feature {
     char *name;
     double mean;
-    double scale; /* > 0 */
+    double scale;      /* > 0 */
     char **categories; /* [category_count], sorted by bytes; NULL for numbers */
     size_t category_count;
     uint32_t first; /* network input of the column, or of its first category */
@@ -34,15 +34,15 @@ typedef struct bp_target {
 
 struct bp_encoder {
     bp_pool pool;
-    bp_task task; /* never auto */
+    bp_task task;         /* never auto */
     bp_feature *features; /* [feature_count] */
     size_t feature_count;
     bp_target *targets; /* [target_count] */
     size_t target_count;
-    char **classes; /* [class_count], by bytes or by value; NULL in a regression */
+    char **classes;       /* [class_count], by bytes or by value; NULL in a regression */
     double *class_values; /* [class_count], ascending, where classes are whole numbers; else NULL */
     size_t class_count;
-    char *weight; /* name of the column of weights, or NULL */
+    char *weight;       /* name of the column of weights, or NULL */
     double weight_mean; /* over the training rows */
     uint32_t inputs;
     uint32_t outputs;

@@ -19,14 +19,14 @@ static bp_status convert(const bp_bound *a, const bp_column *column, uint64_t ro
 
     if (!isfinite(scaled))
         return bp_dataset_fail(a->dataset, row, error,
-                               isnan(value) ? "column \"%.200s\": a number is missing" : "column \"%.200s\": %g is too large", column->name,
-                               value);
+                               isnan(value) ? "column \"%.200s\": a number is missing" : "column \"%.200s\": %g is too large",
+                               column->name, value);
     *result = scaled;
     return BP_OK;
 }
 
-static bp_status convert_numbers(const bp_bound *a, const bp_feature *feature, const bp_column *column, uint64_t begin, uint64_t end,
-                                 float *x, bp_error *error)
+static bp_status convert_numbers(const bp_bound *a, const bp_feature *feature, const bp_column *column, uint64_t begin,
+                                 uint64_t end, float *x, bp_error *error)
 {
     size_t width = a->encoder->inputs;
 

@@ -66,7 +66,8 @@ static bp_status find_targets(bp_bound *a, bp_error *error)
     for (size_t i = 0; i < encoder->target_count; i++) {
         const bp_column *column = bp_dataset_find(a->dataset, encoder->targets[i].name, encoder->feature_count + i);
         if (!column)
-            return bp_fail(error, BP_BAD_FILE, "%s: the target column \"%.200s\" is missing", a->dataset->path, encoder->targets[i].name);
+            return bp_fail(error, BP_BAD_FILE, "%s: the target column \"%.200s\" is missing", a->dataset->path,
+                           encoder->targets[i].name);
         a->targets[i] = (bp_binding){.column = column};
     }
     if (encoder->weight) /* a file without weights counts every row alike */
@@ -184,8 +185,8 @@ static bp_status refuse_text(const bp_bound *a, const bp_column *column, bp_erro
         int32_t code = bp_column_code(column, row);
         const char *text = code < 0 ? "" : column->categories[code];
         if (code >= 0 && !bp_text_parse_f64(text, strlen(text), &value))
-            return bp_dataset_fail(a->dataset, row, error, "column \"%.200s\": \"%.100s\" where the model learned numbers", column->name,
-                                   text);
+            return bp_dataset_fail(a->dataset, row, error, "column \"%.200s\": \"%.100s\" where the model learned numbers",
+                                   column->name, text);
     }
     return bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" is categorical where the model learned numbers", a->dataset->path,
                    column->name);

@@ -18,8 +18,8 @@ typedef struct bp_bound {
     bool with_targets;
     bool borrow; /* the data set's bytes serve as they are */
     bp_pool pool;
-    bp_binding *features; /* [feature_count] */
-    bp_binding *targets;  /* [target_count] */
+    bp_binding *features;    /* [feature_count] */
+    bp_binding *targets;     /* [target_count] */
     const bp_column *weight; /* NULL: none */
 } bp_bound;
 

@@ -24,8 +24,9 @@ static bp_status find_range(const bp_dataset *dataset, const bp_column *column, 
         double value = bp_column_number(column, bp_rows_at(rows, i));
         if (!isfinite(value))
             return bp_dataset_fail(dataset, bp_rows_at(rows, i), error,
-                                   isnan(value) ? "column \"%.200s\": a number is missing; fill it in, or leave out the row or the column"
-                                                : "column \"%.200s\": a number is infinite",
+                                   isnan(value)
+                                       ? "column \"%.200s\": a number is missing; fill it in, or leave out the row or the column"
+                                       : "column \"%.200s\": a number is infinite",
                                    column->name);
         if (value < result->low)
             result->low = value;
@@ -144,7 +145,8 @@ static bp_status gather_integers(const bp_dataset *dataset, const bp_column *col
         if (isnan(values[i]))
             return bp_dataset_fail(dataset, row, error, "column \"%.200s\": the target is missing", column->name);
         if (floor(values[i]) != values[i] || fabs(values[i]) > 0x1p53)
-            return bp_dataset_fail(dataset, row, error, "column \"%.200s\": %g is no whole number, so no class", column->name, values[i]);
+            return bp_dataset_fail(dataset, row, error, "column \"%.200s\": %g is no whole number, so no class", column->name,
+                                   values[i]);
     }
     return BP_OK;
 }
@@ -190,8 +192,8 @@ bp_status bp_column_fit_integers(bp_pool *pool, const bp_dataset *dataset, const
     if (status == BP_OK) {
         *count = (size_t)sort_and_unite(found, rows.count);
         if (*count > BP_CLASSES_MAX)
-            status = bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has %zu classes, more than %zu", dataset->path, column->name,
-                             *count, BP_CLASSES_MAX);
+            status = bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has %zu classes, more than %zu", dataset->path,
+                             column->name, *count, BP_CLASSES_MAX);
         else
             status = take_integers(pool, found, *count, values, names, error);
     }

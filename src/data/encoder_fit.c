@@ -81,7 +81,8 @@ static bp_status check_target(const fitting *f, const bp_column *column, bp_erro
 
 static bp_status refuse_text(const fitting *f, const bp_column *column, bp_error *error)
 {
-    const char *why = f->task == BP_TASK_REGRESSION ? "a regression needs numbers" : "several targets are a regression, which needs numbers";
+    const char *why =
+        f->task == BP_TASK_REGRESSION ? "a regression needs numbers" : "several targets are a regression, which needs numbers";
 
     return bp_fail(error, BP_INVALID, "%s: target \"%.200s\" holds text such as \"%.100s\": %s", f->dataset->path, column->name,
                    column->category_count ? column->categories[0] : "", why);
@@ -119,8 +120,8 @@ static bp_status check_classes(const fitting *f, const bp_column *column, bp_err
         return bp_fail(error, BP_BAD_FILE, "%s: target \"%.200s\" has %zu classes, more than %zu", path, column->name,
                        encoder->class_count, BP_CLASSES_MAX);
     if (f->task == BP_TASK_BINARY && encoder->class_count > 2)
-        return bp_fail(error, BP_INVALID, "%s: target \"%.200s\" has %zu classes (\"%.50s\", \"%.50s\", \"%.50s\"...): not binary", path,
-                       column->name, encoder->class_count, encoder->classes[0], encoder->classes[1], encoder->classes[2]);
+        return bp_fail(error, BP_INVALID, "%s: target \"%.200s\" has %zu classes (\"%.50s\", \"%.50s\", \"%.50s\"...): not binary",
+                       path, column->name, encoder->class_count, encoder->classes[0], encoder->classes[1], encoder->classes[2]);
     return BP_OK;
 }
 
@@ -145,8 +146,7 @@ static bool has_classes(const fitting *f)
 {
     if (f->task != BP_TASK_AUTO)
         return f->task != BP_TASK_REGRESSION;
-    return f->encoder->target_count == 1 &&
-           (f->dataset->integer_classes || first_of_role(f->dataset, BP_ROLE_TARGET)->categorical);
+    return f->encoder->target_count == 1 && (f->dataset->integer_classes || first_of_role(f->dataset, BP_ROLE_TARGET)->categorical);
 }
 
 static bp_status fit_targets(const fitting *f, bp_error *error)
@@ -200,8 +200,8 @@ static bp_status check_rows(const bp_dataset *dataset, bp_rows rows, bp_error *e
         return bp_fail(error, BP_INVALID, "%s: no rows to fit on", dataset->path);
     for (uint64_t i = 0; rows.index && i < rows.count; i++)
         if (rows.index[i] >= dataset->rows)
-            return bp_fail(error, BP_INVALID, "%s: row %llu was chosen of %llu rows", dataset->path, (unsigned long long)rows.index[i],
-                           (unsigned long long)dataset->rows);
+            return bp_fail(error, BP_INVALID, "%s: row %llu was chosen of %llu rows", dataset->path,
+                           (unsigned long long)rows.index[i], (unsigned long long)dataset->rows);
     return BP_OK;
 }
 

@@ -203,7 +203,8 @@ static bp_status get_feature(bp_pool *pool, const json_t *object, bp_feature *fe
         return get_scaled(pool, object, &feature->name, &feature->mean, &feature->scale, error);
     feature->scale = 1;
     BP_TRY(get_text(pool, json_object_get(object, "name"), "a column without a name", &feature->name, error));
-    BP_TRY(get_texts(pool, categories, "categories that are no list of texts", &feature->categories, &feature->category_count, error));
+    BP_TRY(
+        get_texts(pool, categories, "categories that are no list of texts", &feature->categories, &feature->category_count, error));
     return check_sorted(feature->categories, feature->category_count, "categories that are not sorted", error);
 }
 

@@ -27,8 +27,8 @@ static bp_status check_floats(const bp_array *array, const char *name, uint64_t 
                        (unsigned long long)rows);
     width = (size_t)array->columns * (bytes ? 1 : sizeof(float));
     if (array->stride && (array->stride < width || (!bytes && array->stride % sizeof(float))))
-        return bp_fail(error, BP_INVALID, "%s has a stride of %llu bytes where a row has %zu", name, (unsigned long long)array->stride,
-                       width);
+        return bp_fail(error, BP_INVALID, "%s has a stride of %llu bytes where a row has %zu", name,
+                       (unsigned long long)array->stride, width);
     return BP_OK;
 }
 

@@ -14,16 +14,16 @@ struct bp_examples {
     bp_allocator allocator;
     uint64_t rows;
     uint32_t inputs;
-    uint32_t outputs;        /* 0: no targets */
-    bp_type x_type;          /* BP_TYPE_F32 or BP_TYPE_U8 */
-    const void *x;           /* [rows, inputs] */
-    size_t x_stride;         /* bytes from row to row */
-    float x_divisor;         /* of u8 */
-    const float *y;          /* [rows, outputs], y_stride floats from row to row; NULL where classes are given */
+    uint32_t outputs; /* 0: no targets */
+    bp_type x_type;   /* BP_TYPE_F32 or BP_TYPE_U8 */
+    const void *x;    /* [rows, inputs] */
+    size_t x_stride;  /* bytes from row to row */
+    float x_divisor;  /* of u8 */
+    const float *y;   /* [rows, outputs], y_stride floats from row to row; NULL where classes are given */
     size_t y_stride;
-    const int32_t *classes;  /* [rows], 0 ... outputs - 1, or 0 and 1 where outputs is 1; NULL where y is given */
-    const float *weight;     /* [rows] or NULL: all 1 */
-    void *owned;             /* one block that holds what was made for these examples; may be NULL */
+    const int32_t *classes; /* [rows], 0 ... outputs - 1, or 0 and 1 where outputs is 1; NULL where y is given */
+    const float *weight;    /* [rows] or NULL: all 1 */
+    void *owned;            /* one block that holds what was made for these examples; may be NULL */
     size_t owned_size;
 };
 

@@ -62,7 +62,8 @@ static bp_status read_exactly(bp_stream *stream, const char *path, size_t at, un
 }
 
 /* Rows, columns and bytes out of the sizes of the dimensions, none of which is believed yet. */
-static bp_status multiply_sizes(const char *path, const unsigned char *sizes, size_t dimensions, idx_header *header, bp_error *error)
+static bp_status multiply_sizes(const char *path, const unsigned char *sizes, size_t dimensions, idx_header *header,
+                                bp_error *error)
 {
     size_t columns = 1, elements;
 

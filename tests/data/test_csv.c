@@ -91,7 +91,10 @@ Test(csv, a_text_of_any_bytes_survives_quoting)
 
 Test(csv, line_ends_byte_order_mark_and_blank_lines_do_not_matter)
 {
-    static const char *const forms[] = {"a,y\n1,2\n3,4\n", "a,y\r\n1,2\r\n3,4", "\xEF\xBB\xBF" "a,y\n1,2\n3,4\n\n", "\n\r\na,y\n1,2\n\n3,4"};
+    static const char *const forms[] = {"a,y\n1,2\n3,4\n", "a,y\r\n1,2\r\n3,4",
+                                        "\xEF\xBB\xBF"
+                                        "a,y\n1,2\n3,4\n\n",
+                                        "\n\r\na,y\n1,2\n\n3,4"};
 
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         write_text("a.csv", forms[i]);

@@ -160,6 +160,23 @@ Test(encoder, scales_are_as_told)
     }
 }
 
+/* Three times 0.1 sums to a mean that is not 0.1: the column must still be seen as constant. */
+Test(encoder, constant_columns_become_0_and_keep_scale_1)
+{
+    const bp_settings *settings = with("target", "y", NULL);
+
+    write_text("a.csv", "c,y\n0.1,1\n0.1,2\n0.1,4\n");
+    bp_dataset *dataset = must_read("a.csv", settings);
+    bp_encoder *encoder = must_fit(dataset, settings);
+    bp_examples *examples = must_apply(encoder, dataset);
+    cr_assert_eq(encoder->features[0].scale, 1);
+    for (size_t row = 0; row < 3; row++)
+        cr_assert_eq(((const float *)examples->x)[row], 0);
+    bp_examples_free(examples);
+    bp_encoder_free(encoder);
+    bp_dataset_free(dataset);
+}
+
 Test(encoder, bytes_are_borrowed_and_divided)
 {
     static const uint8_t x[2][4] = {{0, 51, 255, 9}, {102, 1, 2, 9}};
@@ -315,10 +332,14 @@ Test(encoder, weights_have_mean_1_over_the_fitted_rows)
 Test(encoder, what_cannot_be_learned_is_refused_with_its_cause)
 {
     cr_expect_eq(refuse_fit("a,y\n1,1\n,2\n", with("target", "y", NULL), BP_BAD_FILE, "column \"a\": a number is missing").line, 3);
-    cr_expect_eq(refuse_fit("a,y\n1,1\n2,\n", with("target", "y", NULL), BP_BAD_FILE, "column \"y\": the target is missing").line, 3);
+    cr_expect_eq(refuse_fit("a,y\n1,1\n2,\n", with("target", "y", NULL), BP_BAD_FILE, "column \"y\": the target is missing").line,
+                 3);
     cr_expect_eq(refuse_fit("a,y\n1,u\n2,NA\n", with("target", "y", NULL), BP_BAD_FILE, "the target is missing").line, 3);
-    cr_expect_eq(refuse_fit("a,y\n1,1\n2,1.5\n", with("target", "y", "task", "binary", NULL), BP_BAD_FILE, "1.5 is no whole number").line, 3);
-    cr_expect_eq(refuse_fit("a,w,y\n1,1,1\n2,-1,2\n", with("target", "y", "weight-column", "w", NULL), BP_BAD_FILE, "negative").line, 3);
+    cr_expect_eq(
+        refuse_fit("a,y\n1,1\n2,1.5\n", with("target", "y", "task", "binary", NULL), BP_BAD_FILE, "1.5 is no whole number").line,
+        3);
+    cr_expect_eq(
+        refuse_fit("a,w,y\n1,1,1\n2,-1,2\n", with("target", "y", "weight-column", "w", NULL), BP_BAD_FILE, "negative").line, 3);
     refuse_fit("a,w,y\n1,0,1\n2,0,2\n", with("target", "y", "weight-column", "w", NULL), BP_BAD_FILE, "mean is 0");
     refuse_fit("a,w,y\n1,p,1\n2,q,2\n", with("target", "y", "weight-column", "w", NULL), BP_BAD_FILE, "holds text such as \"p\"");
     refuse_fit("a,y\n1,p\n2,q\n", with("target", "y", "task", "regression", NULL), BP_INVALID, "a regression needs numbers");
@@ -338,6 +359,7 @@ Test(encoder, what_does_not_fit_is_refused_with_its_place)
 
     refuse_apply(train, "t,y\np,u\n", settings, "1 of 2 input columns are missing: a");
     cr_expect_eq(refuse_apply(train, "a,t,y\n1,p,u\nbad,p,u\n", settings, "column \"a\": \"bad\"").line, 3);
+    cr_expect_eq(refuse_apply(train, "a,t,y\n,p,u\n2,p,u\nbad,p,u\n", settings, "column \"a\": \"bad\"").line, 4);
     cr_expect_eq(refuse_apply(train, "a,t,y\n1,5,u\n", settings, "column \"t\": the number 5").line, 2);
     cr_expect_eq(refuse_apply(train, "a,t,y\n1,p,u\n1,p,w\n", settings, "\"w\" is no class").line, 3);
     cr_expect_eq(refuse_apply(train, "a,t,y\n1,p,u\n,p,v\n", settings, "a number is missing").line, 3);
@@ -354,7 +376,8 @@ Test(encoder, images_of_another_size_are_refused)
     write_idx("images.idx", 0x08, 2, (uint32_t[]){2, 4}, pixels, 8);
     write_idx("labels.idx", 0x08, 1, (uint32_t[]){2}, labels, 2);
     write_idx("large-images.idx", 0x08, 2, (uint32_t[]){2, 6}, pixels, 12);
-    bp_dataset *small = must_read("images.idx", with(NULL)), *large = must_read("large-images.idx", with("target-file", "labels.idx", NULL));
+    bp_dataset *small = must_read("images.idx", with(NULL)),
+               *large = must_read("large-images.idx", with("target-file", "labels.idx", NULL));
     bp_encoder *encoder = must_fit(small, with(NULL));
     cr_assert_eq(bp_encoder_apply(encoder, large, 1, NULL, &examples, &error), BP_BAD_FILE);
     cr_assert(strstr(error.text, "4 columns expected, 6 found"), "%s", error.text);
@@ -411,7 +434,8 @@ Test(encoder, json_gives_the_same_encoder_back)
     for (size_t i = 0; i < 4; i++) {
         if (i == 1)
             write_text("a.csv", "n,t,w,y\n0.1,b,1,5\n0.7,a,2,6\n3,c,3,7\n");
-        const bp_settings *settings = with("target", targets[i], "task", tasks[i], i == 3 ? "ignore-columns" : "weight-column", i == 3 ? "y" : "w", NULL);
+        const bp_settings *settings =
+            with("target", targets[i], "task", tasks[i], i == 3 ? "ignore-columns" : "weight-column", i == 3 ? "y" : "w", NULL);
         bp_dataset *dataset = must_read("a.csv", settings);
         bp_encoder *encoder = must_fit(dataset, settings);
         round_trip(encoder, dataset);
@@ -465,8 +489,10 @@ Test(encoder, damaged_json_is_refused)
         "{\"class_type\":\"text\",\"classes\":[\"b\",\"a\"]," GOOD_INPUTS "," GOOD_TARGETS ",\"task\":\"binary\"}",
         "{\"class_type\":\"integer\",\"classes\":[\"2\",\"x\"]," GOOD_INPUTS "," GOOD_TARGETS ",\"task\":\"binary\"}",
         "{\"class_type\":\"none\",\"classes\":[],\"inputs\":[]," GOOD_TARGETS ",\"task\":\"regression\"}",
-        "{\"class_type\":\"none\",\"classes\":[],\"inputs\":[{\"mean\":0,\"name\":\"a\",\"scale\":0}]," GOOD_TARGETS ",\"task\":\"regression\"}",
-        "{\"class_type\":\"none\",\"classes\":[],\"inputs\":[{\"categories\":[],\"name\":\"a\"}]," GOOD_TARGETS ",\"task\":\"regression\"}",
+        "{\"class_type\":\"none\",\"classes\":[],\"inputs\":[{\"mean\":0,\"name\":\"a\",\"scale\":0}]," GOOD_TARGETS
+        ",\"task\":\"regression\"}",
+        "{\"class_type\":\"none\",\"classes\":[],\"inputs\":[{\"categories\":[],\"name\":\"a\"}]," GOOD_TARGETS
+        ",\"task\":\"regression\"}",
         "{\"class_type\":\"none\",\"classes\":[]," GOOD_INPUTS ",\"targets\":[],\"task\":\"regression\"}",
         "{\"task\":\"regression\",\"task\":\"binary\"}",
     };

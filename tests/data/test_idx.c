@@ -156,8 +156,9 @@ static void release_it(void *context, void *memory, size_t size)
 /* Were the header believed, more than two megabytes would be asked for, and be refused as BP_NO_MEMORY. */
 Test(idx, huge_counts_are_refused_before_memory_is_asked_for)
 {
-    static const uint32_t sizes[][3] = {{0x7FFFFFFF, 1, 1},          {0x80000000, 1, 1},          {0xFFFFFFFF, 4096, 4096},
-                                        {0xFFFFFFFF, 0xFFFFFFFF, 1}, {0x80000000, 2, 0x80000000}, {0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}};
+    static const uint32_t sizes[][3] = {{0x7FFFFFFF, 1, 1},          {0x80000000, 1, 1},
+                                        {0xFFFFFFFF, 4096, 4096},    {0xFFFFFFFF, 0xFFFFFFFF, 1},
+                                        {0x80000000, 2, 0x80000000}, {0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}};
     static const unsigned char types[] = {0x08, 0x0B, 0x0E};
     bp_allocator allocator = {.allocate = allocate_a_little, .release = release_it};
 
@@ -169,6 +170,12 @@ Test(idx, huge_counts_are_refused_before_memory_is_asked_for)
             cr_assert_eq(bp_dataset_read(IMAGES, with(NULL), 1, &allocator, &dataset, &error), BP_BAD_FILE, "%s", error.text);
             cr_assert_gt(error.offset, 0);
         }
+}
+
+Test(idx, more_columns_than_a_network_has_inputs_are_refused)
+{
+    write_idx(IMAGES, 0x08, 3, (uint32_t[]){1, 4096, 4097}, pixels, sizeof pixels);
+    cr_assert_eq(refuse("more than 16777216 columns").offset, 12);
 }
 
 Test(idx, an_infinite_number_is_refused)

@@ -37,8 +37,8 @@ static void divide(const bp_dataset *dataset, const bp_settings *settings, split
 {
     bp_error error = {0};
 
-    cr_assert_eq(bp_dataset_split(dataset, settings, s->training, &s->training_count, s->validation, &s->validation_count, &error), BP_OK,
-                 "%s", error.text);
+    cr_assert_eq(bp_dataset_split(dataset, settings, s->training, &s->training_count, s->validation, &s->validation_count, &error),
+                 BP_OK, "%s", error.text);
 }
 
 static const bp_settings *fraction(double f, const char *task, const char *seed)
@@ -68,7 +68,8 @@ Test(split, both_sides_are_ascending_and_hold_every_row_once)
             cr_assert_eq(t + v, rows);
             cr_assert_eq(t, s.training_count);
             cr_assert_gt(t, 0);
-            cr_assert_eq(v > 0, rows > 1 && f > 0, "%lu rows, fraction %g: %lu", (unsigned long)rows, fractions[f], (unsigned long)v);
+            cr_assert_eq(v > 0, rows > 1 && f > 0, "%lu rows, fraction %g: %lu", (unsigned long)rows, fractions[f],
+                         (unsigned long)v);
             bp_dataset_free(dataset);
         }
 }
@@ -109,7 +110,7 @@ Test(split, a_class_keeps_a_row_to_train_on)
 
     divide(dataset, fraction(0.9, "multiclass", "1"), &s);
     cr_assert_eq(s.training_count, 3);
-    for (int class = 0; class < 3; class++)
+    for (int class = 0; class < 3; class ++)
         cr_assert_eq(classes[s.training[class]], class);
     bp_dataset_free(dataset);
 }
