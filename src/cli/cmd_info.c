@@ -9,7 +9,6 @@
 #include "report.h"
 #include "safetensors.h"
 #include "settings.h"
-#include "size.h"
 
 typedef struct model {
     bp_network *network;
@@ -163,13 +162,24 @@ static void print_tensors(const bp_safetensors *file)
     }
 }
 
+/* Settings tell how to read data. */
+static int check_settings(const bp_arguments *arguments)
+{
+    for (const char *const *key = arguments->command->settings; *key; key++)
+        if (bp_settings_given(&arguments->settings, *key))
+            return bp_say_usage(arguments->command, "--%s has no effect on a model or a checkpoint", *key);
+    return BP_EXIT_DONE;
+}
+
 static int info_tensors(const bp_arguments *arguments)
 {
     bp_safetensors *file;
     bp_error error;
-    int code = BP_EXIT_DONE;
+    int code = check_settings(arguments);
     const char *format;
 
+    if (code != BP_EXIT_DONE)
+        return code;
     if (bp_safetensors_read(arguments->operands[0], NULL, &file, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
     format = bp_safetensors_text(file, "format");

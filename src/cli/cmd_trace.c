@@ -71,7 +71,7 @@ static void print_vector(const char *name, const double *values, uint32_t count)
 
     printf("  %-12s", name);
     for (uint32_t i = 0; i < count && i < SHOWN; i++) {
-        bp_text_f32((float)values[i], number);
+        bp_text_f32((float)values[i] + 0.0f, number); /* a -0 would only puzzle */
         printf(" %s", number);
     }
     if (count > SHOWN)
@@ -127,6 +127,13 @@ static void print_backward(const tracing *t, uint32_t index)
     print_vector("dL/db", layer.dL_db, layer.outputs);
 }
 
+static const char *loss_formula(bp_loss loss)
+{
+    if (loss == BP_CROSS_ENTROPY)
+        return "-sum y log softmax(y^)";
+    return loss == BP_BINARY_CROSS_ENTROPY ? "-sum y log p + (1 - y) log(1 - p), p = 1 / (1 + e^-y^)" : "1/2 sum (y^ - y)^2";
+}
+
 static void print_text(const tracing *t)
 {
     char loss[32];
@@ -138,7 +145,8 @@ static void print_text(const tracing *t)
     for (uint32_t i = 0; i < t->layers; i++)
         print_forward(t, i);
     bp_text_f64(bp_trace_loss(t->trace), loss);
-    printf("\nLOSS\n  L = %s\n\nBACKWARD, from the last layer to the first\n", loss);
+    printf("\nLOSS, where y^ is the last a\n  L = %s\n    = %s\n\nBACKWARD, from the last layer to the first\n",
+           loss_formula(bp_network_loss(t->subject.network)), loss);
     for (uint32_t i = t->layers; i-- > 0;)
         print_backward(t, i);
 }

@@ -94,6 +94,10 @@ Test(usage, options_without_an_effect_are_refused)
     expect_usage("train a --checkpoint-every 3steps", "needs --checkpoint");
     expect_usage("train a --checkpoint c --checkpoint-every 3x", "--checkpoint-every '3x'");
     expect_usage("gradcheck --target y", "--target has no effect without DATA");
+    write_text("data.csv", "x,y\n1,2\n3,4\n");
+    run_program(0, "train data.csv --target y --hidden 2 --epochs 1 -q -o model");
+    expect_usage("info model --header no", "--header has no effect on a model");
+    expect_usage("info data.csv --pytorch", "--pytorch is for models");
 }
 
 Test(usage, the_command_line_wins_over_config_and_config_over_defaults)
@@ -145,5 +149,6 @@ Test(usage, the_environment_sets_the_default_of_isa)
     object = parsed_output();
     cr_assert_str_eq(json_string_value(json_object_get(object, "isa")), "scalar");
     json_decref(object);
+    run_program_after("BACKPROP_ISA=scalar", 0, "plan"); /* not as if --isa had been given */
     run_program_after("BACKPROP_ISA=z80", 2, "train data.csv --target y");
 }
