@@ -6,6 +6,7 @@
 
 #include "csv.h"
 #include "error.h"
+#include "file.h"
 #include "idx.h"
 #include "memory.h"
 #include "settings.h"
@@ -136,6 +137,17 @@ static bool ends_with(const char *path, size_t length, const char *suffix)
     return length >= wanted && memcmp(path + length - wanted, suffix, wanted) == 0;
 }
 
+/* A path that leads nowhere, or to a directory, is a better reason than its name. */
+static bp_status refuse_format(const char *path, bp_error *error)
+{
+    int fd;
+
+    BP_TRY(bp_file_open_read(path, &fd, error));
+    bp_file_close(fd);
+    return bp_fail(error, BP_BAD_FILE,
+                   "%s: its name does not tell what it is: .csv, .tsv, *-ubyte and .idx are read, each also with .gz", path);
+}
+
 static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
                               bp_dataset **result, bp_error *error)
 {
@@ -147,8 +159,7 @@ static bp_status read_by_name(const char *path, const bp_settings *settings, boo
         return bp_csv_read(path, '\t', settings, lenient, allocator, result, error);
     if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))
         return bp_idx_read(path, settings, lenient, allocator, result, error);
-    return bp_fail(error, BP_BAD_FILE,
-                   "%s: its name does not tell what it is: .csv, .tsv, *-ubyte and .idx are read, each also with .gz", path);
+    return refuse_format(path, error);
 }
 
 bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,

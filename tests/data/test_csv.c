@@ -91,9 +91,7 @@ Test(csv, a_text_of_any_bytes_survives_quoting)
 
 Test(csv, line_ends_byte_order_mark_and_blank_lines_do_not_matter)
 {
-    static const char *const forms[] = {"a,y\n1,2\n3,4\n", "a,y\r\n1,2\r\n3,4",
-                                        "\xEF\xBB\xBF"
-                                        "a,y\n1,2\n3,4\n\n",
+    static const char *const forms[] = {"a,y\n1,2\n3,4\n", "a,y\r\n1,2\r\n3,4", "\357\273\277a,y\n1,2\n3,4\n\n",
                                         "\n\r\na,y\n1,2\n\n3,4"};
 
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -238,4 +236,12 @@ Test(csv, a_target_may_be_absent_where_it_is_optional)
     write_text("a.csv", "a,b\n1,2\n");
     cr_assert_eq(bp_dataset_read("a.csv", with("target", "y", "ignore-columns", "q", NULL), 1, NULL, &dataset, NULL), BP_OK);
     bp_dataset_free(dataset);
+}
+
+Test(csv, a_name_that_tells_no_format_is_refused)
+{
+    write_text("a.dat", "a,y\n1,2\n");
+    must_refuse("a.dat", with("target", "y", NULL), BP_BAD_FILE, "does not tell what it is");
+    must_refuse("none", with("target", "y", NULL), BP_IO, "No such file");
+    must_refuse("/tmp", with("target", "y", NULL), BP_BAD_FILE, "a directory");
 }
