@@ -11,7 +11,8 @@ refusing refuse_at(size_t allocation)
 static void *refusing_allocate(void *context, size_t size, size_t alignment)
 {
     refusing *state = context;
-    if (state->asked++ == state->refuse)
+    size_t number = state->asked++;
+    if (number == state->refuse || (state->onwards && number > state->refuse))
         return NULL;
     state->alive++;
     state->bytes += size;

@@ -6,10 +6,13 @@
 #ifndef BP_TEST_REFUSING_H
 #define BP_TEST_REFUSING_H
 
+#include <stdbool.h>
+
 #include "backprop.h"
 
 typedef struct refusing {
     size_t refuse; /* the allocation, counted from 0, that is refused; SIZE_MAX: none */
+    bool onwards;  /* and so are all behind it */
     size_t asked;
     size_t alive;
     size_t bytes; /* alive */
