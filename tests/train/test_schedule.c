@@ -6,7 +6,6 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-
 static bp_settings with(bp_schedule schedule, uint64_t warmup, double rate)
 {
     bp_settings settings;
