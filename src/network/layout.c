@@ -41,3 +41,13 @@ bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation h
     layout->floats = floats;
     return BP_OK;
 }
+
+bool bp_layout_equal(const bp_layout *a, const bp_layout *b)
+{
+    if (a->layers != b->layers)
+        return false;
+    for (uint32_t i = 0; i < a->layers; i++)
+        if (a->layer[i].k != b->layer[i].k || a->layer[i].n != b->layer[i].n || a->layer[i].activation != b->layer[i].activation)
+            return false;
+    return true;
+}

@@ -9,6 +9,8 @@
 #ifndef BP_LAYOUT_H
 #define BP_LAYOUT_H
 
+#include <stdbool.h>
+
 #include "backprop.h"
 
 #define BP_PANEL 32                        /* columns of a panel: two AVX-512 vectors, a register tile's width */
@@ -33,6 +35,9 @@ typedef struct bp_layout {
 
 /* sizes [layers + 1]. BP_INVALID for a width of 0 or above BP_WIDTH_MAX, and where the block overflows a size. */
 bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_layout *layout, bp_error *error);
+
+/* The same layers, sizes and activations. */
+bool bp_layout_equal(const bp_layout *a, const bp_layout *b);
 
 /* Panels that hold that many columns. */
 uint32_t bp_panels(uint32_t columns);

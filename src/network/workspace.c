@@ -112,7 +112,7 @@ static bp_status check(const bp_workspace *workspace, const bp_network *network,
 
     if (workspace->generation != bp_team_generation())
         return bp_fail(error, BP_FORKED, "a workspace of the parent process: a child of fork may only free it");
-    if (memcmp(&workspace->layout, &network->layout, sizeof workspace->layout) != 0)
+    if (!bp_layout_equal(&workspace->layout, &network->layout))
         return bp_fail(error, BP_INVALID, "the workspace was made for a network with other layers");
     if (examples->inputs != inputs)
         return bp_fail(error, BP_INVALID, "the examples have %u inputs, the network has %u", examples->inputs, inputs);

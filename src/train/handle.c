@@ -189,16 +189,6 @@ void bp_trainer_sync(bp_trainer *trainer)
     trainer->first_transposed = false;
 }
 
-static bool equal_layers(const bp_layout *a, const bp_layout *b)
-{
-    if (a->layers != b->layers)
-        return false;
-    for (uint32_t i = 0; i < a->layers; i++)
-        if (a->layer[i].k != b->layer[i].k || a->layer[i].n != b->layer[i].n || a->layer[i].activation != b->layer[i].activation)
-            return false;
-    return true;
-}
-
 typedef struct publication {
     const bp_network *from;
     bp_network *to;
@@ -223,7 +213,7 @@ bp_status bp_trainer_publish(const bp_trainer *trainer, double tau, bp_network *
 
     if (!(tau > 0.0 && tau <= 1.0))
         return bp_fail(error, BP_INVALID, "tau is %g: it must be above 0 and at most 1", tau);
-    if (!equal_layers(layout, &target->layout))
+    if (!bp_layout_equal(layout, &target->layout))
         return bp_fail(error, BP_INVALID, "the target network has other layers than the trainer's");
     bp_team_run(1, publish, &(publication){trainer->network, target, tau});
     return BP_OK;
