@@ -78,14 +78,22 @@ unsigned bp_team_generation(void)
     return generation;
 }
 
-void bp_team_run(unsigned threads, bp_team_work *work, void *context)
+/* A function of its own: clang asks its runtime for the thread's number where a function with a region begins, and so would
+ * start it for teams of one too. */
+static __attribute__((noinline)) void run_in_parallel(unsigned threads, bp_team_work *work, void *context)
 {
-    if (threads <= 1 || omp_in_parallel() || bp_team_generation() > 0) {
-        work_with_flushing(work, context, (bp_member){0, 1});
-        return;
-    }
 #pragma omp parallel num_threads((int)threads) default(none) shared(work, context)
     work_with_flushing(work, context, (bp_member){(unsigned)omp_get_thread_num(), (unsigned)omp_get_num_threads()});
+}
+
+void bp_team_run(unsigned threads, bp_team_work *work, void *context)
+{
+    control_state host = control_get(); /* the runtime computes too: clang's raises flags when it starts */
+    if (threads <= 1 || omp_in_parallel() || bp_team_generation() > 0)
+        work_with_flushing(work, context, (bp_member){0, 1});
+    else
+        run_in_parallel(threads, work, context);
+    control_set(host);
 }
 
 void bp_team_barrier(bp_member member)
