@@ -154,6 +154,7 @@ static void raise_flags(void *context, bp_member member)
 Test(team, gives_the_caller_its_state_back_to_the_bit)
 {
     for (unsigned threads = 1; threads <= 3; threads++) {
+        bp_team_run(threads, raise_flags, NULL); /* OpenMP computes when it starts: clang's raises the flag of an inexact result */
         _mm_setcsr(ODD_STATE);
         bp_team_run(threads, raise_flags, NULL);
         unsigned after = _mm_getcsr();
@@ -162,21 +163,34 @@ Test(team, gives_the_caller_its_state_back_to_the_bit)
     }
 }
 
-/* The host computes with the same pool of threads, each in a state of its own. */
-Test(team, gives_the_pools_threads_their_states_back)
+static void give_odd_states(void)
 {
-    unsigned after[4] = {0};
-
 #pragma omp parallel num_threads(4)
     _mm_setcsr(0x1f80u | (unsigned)omp_get_thread_num() << 13); /* the four rounding modes */
-    bp_team_run(4, raise_flags, NULL);
-#pragma omp parallel num_threads(4) default(none) shared(after)
+}
+
+static void take_states(unsigned states[4])
+{
+#pragma omp parallel num_threads(4) default(none) shared(states)
     {
-        after[omp_get_thread_num()] = _mm_getcsr();
+        states[omp_get_thread_num()] = _mm_getcsr() & 0xffc0;
         _mm_setcsr(0x1f80);
     }
+}
+
+/* The host computes with the same pool of threads. Whether each keeps a state of its own is up to OpenMP (clang's hands the
+ * caller's down): it must be as if the team had not run. */
+Test(team, gives_the_pools_threads_their_states_back)
+{
+    unsigned without[4] = {0}, after[4] = {0};
+
+    give_odd_states();
+    take_states(without);
+    give_odd_states();
+    bp_team_run(4, raise_flags, NULL);
+    take_states(after);
     for (unsigned t = 0; t < 4; t++)
-        cr_assert_eq(after[t] & 0xffc0, 0x1f80u | t << 13, "thread %u: %x", t, after[t]);
+        cr_assert_eq(after[t], without[t], "thread %u: %x, not %x", t, after[t], without[t]);
 }
 #endif
 
