@@ -21,12 +21,22 @@ static void transpose(size_t rows, size_t columns, const float *from, float *to)
             to[32 * c + r] = from[32 * r + c];
 }
 
+/* A quotient without a division: q = x y with y = 1 / divisor, corrected by its own remainder, is the correctly rounded x /
+ * divisor (P. Markstein, IBM J. Res. Dev. 34, 1990); the remainder is exact. */
+INLINED vf quotient(vf x, vf divisor, vf reciprocal)
+{
+    vf q = v_mul(x, reciprocal);
+    vf remainder = v_fma(v_sub(v_set(0.0f), q), divisor, x);
+    return v_fma(remainder, reciprocal, q);
+}
+
 static void spread_u8(size_t n, const uint8_t *x, float divisor, size_t panel, float *to)
 {
+    vf by = v_set(divisor), reciprocal = v_set(1.0f / divisor);
     size_t column = 0;
 
     for (; column + VL <= n; column += VL)
-        v_store(PLACE(to, panel, column), v_div(v_load_u8(x + column), v_set(divisor)));
+        v_store(PLACE(to, panel, column), quotient(v_load_u8(x + column), by, reciprocal));
     for (; column < n; column++)
         *PLACE(to, panel, column) = (float)x[column] / divisor;
 }

@@ -113,8 +113,9 @@ void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass 
 /* Folds `count` floats, `offset` into the layer's part, from the nodes that all threads have left. */
 static float *fold_threads(bp_gradients *gradients, unsigned threads, uint32_t layer, size_t offset, size_t count)
 {
-    bp_fold total = {.depth = 0};
+    bp_fold total;
 
+    total.depth = 0; /* its 66 nodes need no clearing */
     for (unsigned t = 0; t < threads; t++) {
         const bp_fold *fold = &gradients->thread[t].fold[layer];
         for (unsigned n = 0; n < fold->depth; n++) {
@@ -142,8 +143,9 @@ static void compute_tile(bp_gradients *gradients, bp_member member, const bp_pas
     float *scratch = gradients->thread[member.index].scratch;
     size_t shard_rows = gradients->plan->layer[tile->layer].shard_rows, used = tile->rows * BP_PANEL;
     size_t floats = used + (tile->i == 0 ? BP_PANEL : 0);
-    bp_fold fold = {.depth = 0};
+    bp_fold fold;
 
+    fold.depth = 0;
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
