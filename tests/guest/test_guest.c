@@ -140,7 +140,8 @@ Test(guest, leaves_the_process_as_it_was)
     cr_assert_str_eq(before.directory, after.directory);
     cr_assert(before.mask == after.mask && before.first_variable == after.first_variable, "file mode mask, environment");
     for (int number = 1; number < 64; number++)
-        cr_assert(before.handlers[number] == after.handlers[number] && before.blocked[number] == after.blocked[number], "signal %d", number);
+        cr_assert(before.handlers[number] == after.handlers[number] && before.blocked[number] == after.blocked[number], "signal %d",
+                  number);
 }
 
 Test(guest, prints_nothing)

@@ -61,8 +61,8 @@ static bp_status fit(life *l, bp_trainer *trainer, bp_error *error)
 
     for (uint64_t i = 0; i < ROWS; i++)
         index[i] = i;
-    return bp_trainer_fit(trainer, NULL, l->examples, (bp_rows){index, TRAINING}, l->examples, (bp_rows){index + TRAINING, ROWS - TRAINING},
-                          NULL, NULL, error);
+    return bp_trainer_fit(trainer, NULL, l->examples, (bp_rows){index, TRAINING}, l->examples,
+                          (bp_rows){index + TRAINING, ROWS - TRAINING}, NULL, NULL, error);
 }
 
 static bp_status fit_first(life *l, bp_error *error)
@@ -101,9 +101,10 @@ typedef struct stage {
 } stage;
 
 static const stage stages[] = {
-    {"examples", take_examples}, {"network", make_network}, {"second network", make_second}, {"trainer", make_trainer},
-    {"workspace", make_workspace}, {"fit", fit_first}, {"checkpoint", checkpoint}, {"second trainer", make_resumed},
-    {"resume", resume}, {"fit after it", fit_resumed}, {"evaluate", evaluate}, {"predict", predict},
+    {"examples", take_examples},   {"network", make_network},        {"second network", make_second},
+    {"trainer", make_trainer},     {"workspace", make_workspace},    {"fit", fit_first},
+    {"checkpoint", checkpoint},    {"second trainer", make_resumed}, {"resume", resume},
+    {"fit after it", fit_resumed}, {"evaluate", evaluate},           {"predict", predict},
 };
 
 enum { STAGES = sizeof stages / sizeof *stages };

@@ -117,7 +117,8 @@ Test(guest_threads, survives_a_fork)
     if (child == 0)
         _exit(live_as_child(&p, &h, usual));
     cr_assert(child > 0 && waitpid(child, &result, 0) == child);
-    cr_assert(WIFEXITED(result) && WEXITSTATUS(result) == 0, "the child ended with %d at %d", WTERMSIG(result), WEXITSTATUS(result));
+    cr_assert(WIFEXITED(result) && WEXITSTATUS(result) == 0, "the child ended with %d at %d", WTERMSIG(result),
+              WEXITSTATUS(result));
     assert_same_outcome(o, usual, "in the parent");
     cr_assert_eq(bp_trainer_step(h.trainer, BATCH, p.x, p.y, NULL, NULL, NULL), BP_OK, "the parent goes on");
     free(o);

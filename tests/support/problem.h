@@ -20,7 +20,8 @@ typedef struct problem {
 } problem;
 
 /* Settings for one thread: hidden [count], sgd, no validation metric but the loss. */
-bp_settings problem_settings(const uint32_t *hidden, uint32_t count, bp_activation activation, bp_loss loss, bp_optimizer optimizer);
+bp_settings problem_settings(const uint32_t *hidden, uint32_t count, bp_activation activation, bp_loss loss,
+                             bp_optimizer optimizer);
 
 problem problem_create(bp_settings settings, uint32_t inputs, uint32_t outputs, uint64_t rows, uint64_t seed);
 void problem_free(problem *p);

@@ -82,7 +82,8 @@ static problem random_problem(uint64_t seed)
 
     for (size_t i = 0; i < 4; i++)
         hidden[i] = 1 + pick(seed, &draw, 140);
-    bp_settings settings = problem_settings(hidden, layers, (bp_activation)(seed % 5), (bp_loss)(BP_SQUARED_ERROR + seed % 3), BP_SGD);
+    bp_loss loss = (bp_loss)(BP_SQUARED_ERROR + seed % 3);
+    bp_settings settings = problem_settings(hidden, layers, (bp_activation)(seed % 5), loss, BP_SGD);
     choose_optimizer(&settings, (uint32_t)(seed / 3 % 5));
     settings.schedule = (int32_t)pick(seed, &draw, 3);
     settings.epochs = 2;
@@ -175,7 +176,8 @@ static double step_all(const problem *p, const bp_settings *way, float **paramet
     cr_assert_eq(bp_trainer_create(network, way, NULL, 0, NULL, &trainer, NULL), BP_OK);
     cr_assert_eq(bp_trainer_threads(trainer), way->threads);
     for (uint64_t row = 0, m = 1; row + m <= p->rows; row += m, m = m % way->batch_size + 1) {
-        cr_assert_eq(bp_trainer_step(trainer, m, p->x + row * p->inputs, p->y + row * p->outputs, p->weight + row, &J, NULL), BP_OK);
+        cr_assert_eq(bp_trainer_step(trainer, m, p->x + row * p->inputs, p->y + row * p->outputs, p->weight + row, &J, NULL),
+                     BP_OK);
         sum += J;
     }
     *parameters = problem_parameters(network);

@@ -89,11 +89,12 @@ static void assert_same_progress(const bp_progress *a, const bp_progress *b, uin
     bool counted = a->epoch == b->epoch && a->step == b->step && a->examples == b->examples && a->best_epoch == b->best_epoch;
     bool measured = same_number(a->train_loss, b->train_loss) && same_number(a->learning_rate, b->learning_rate);
     const bp_metrics *m = &a->validation, *n = &b->validation;
-    bool judged = m->rows == n->rows && same_number(m->loss, n->loss) && same_number(m->rmse, n->rmse) && same_number(m->mae, n->mae) &&
-                  same_number(m->r2, n->r2) && same_number(m->accuracy, n->accuracy) && same_number(m->baseline_rmse, n->baseline_rmse);
+    bool judged = m->rows == n->rows && same_number(m->loss, n->loss) && same_number(m->rmse, n->rmse) &&
+                  same_number(m->mae, n->mae) && same_number(m->r2, n->r2) && same_number(m->accuracy, n->accuracy) &&
+                  same_number(m->baseline_rmse, n->baseline_rmse);
 
-    cr_assert(counted && measured && judged, "interrupted after step %llu: counted %d, measured %d, judged %d", (unsigned long long)step,
-              counted, measured, judged);
+    cr_assert(counted && measured && judged, "interrupted after step %llu: counted %d, measured %d, judged %d",
+              (unsigned long long)step, counted, measured, judged);
 }
 
 /* Interrupts after `step`, and goes on in a new trainer of another make. */
@@ -104,7 +105,7 @@ static void check_interrupted(problem *p, uint64_t step, const session *whole, c
     bp_error error;
 
     before.stop_at = step;
-    cr_assert_eq(fit(&before, &progress, &error), BP_CANCELLED, "%s", error.text);
+    cr_assert_eq(fit(&before, &progress, &error), BP_CANCELLED, "step %llu", (unsigned long long)step);
     session_end(&before);
 
     bp_settings kept = p->settings;
@@ -139,6 +140,23 @@ Test(checkpoint, of_every_step_goes_on_to_the_same_bits, .init = scratch_begin, 
     check_every_step(BP_SGD, 0.9);
     check_every_step(BP_ADAM, 0);
     check_every_step(BP_ADAMW, 0);
+}
+
+Test(checkpoint, in_early_stopping_waits_no_longer_and_restores_the_same_best, .init = scratch_begin, .fini = scratch_end)
+{
+    problem p = subject(BP_ADAM, 0);
+    p.settings.epochs = 40;
+    p.settings.patience = 3;
+    p.settings.learning_rate = 0.05; /* targets without a rule: soon the validation rows get worse */
+    session whole = session_begin(&p);
+    bp_progress wanted;
+
+    cr_assert_eq(fit(&whole, &wanted, NULL), BP_OK);
+    cr_assert(wanted.epoch < 40 && wanted.best_epoch + 3 == wanted.epoch);
+    for (uint64_t step = 1; step <= wanted.step; step += 3)
+        check_interrupted(&p, step, &whole, &wanted);
+    session_end(&whole);
+    problem_free(&p);
 }
 
 /* A checkpoint of the 7th step, in the middle of the second epoch. */

@@ -88,8 +88,8 @@ static void assert_close(double got, double wanted, const char *what, uint64_t c
     if (isnan(wanted))
         cr_assert(isnan(got), "%s of %llu rows is %g, and should not be", what, (unsigned long long)count, got);
     else
-        cr_assert(fabs(got - wanted) <= 2e-5 * (1 + fabs(wanted)), "%s of %llu rows: %.9g, not %.9g", what, (unsigned long long)count, got,
-                  wanted);
+        cr_assert(fabs(got - wanted) <= 2e-5 * (1 + fabs(wanted)), "%s of %llu rows: %.9g, not %.9g", what,
+                  (unsigned long long)count, got, wanted);
 }
 
 /* The row that is asked for in place r. */
@@ -193,10 +193,11 @@ static void check_classes(const subject *s, uint64_t count)
                                                                        : accuracy_of_answers(s, count, &majority);
 
     assert_close(metrics.loss, mean_loss(s, count, false), "loss", count);
-    cr_assert_float_eq(metrics.accuracy, accuracy, 1e-12, "accuracy of %llu rows: %g, not %g", (unsigned long long)count, metrics.accuracy,
-                       accuracy);
+    cr_assert_float_eq(metrics.accuracy, accuracy, 1e-12, "accuracy of %llu rows: %g, not %g", (unsigned long long)count,
+                       metrics.accuracy, accuracy);
     cr_assert_float_eq(metrics.baseline_accuracy, majority, 1e-12, "baseline of %llu rows", (unsigned long long)count);
-    cr_assert(isnan(metrics.rmse) && isnan(metrics.mae) && isnan(metrics.r2) && isnan(metrics.baseline_rmse) && isnan(metrics.baseline_mae));
+    cr_assert(isnan(metrics.rmse) && isnan(metrics.mae) && isnan(metrics.r2) && isnan(metrics.baseline_rmse) &&
+              isnan(metrics.baseline_mae));
 }
 
 Test(evaluate, gives_what_the_formulas_of_a_regression_give)
@@ -336,8 +337,10 @@ Test(evaluate, refuses_what_it_cannot_measure)
     cr_assert_eq(bp_network_evaluate(s->network, s->workspace, NULL, unlabelled, (bp_rows){0}, &metrics, NULL), BP_INVALID);
     cr_assert_eq(bp_network_evaluate(s->network, s->workspace, NULL, other->p.examples, (bp_rows){0}, &metrics, NULL), BP_INVALID);
     cr_assert_eq(bp_network_evaluate(s->network, other->workspace, NULL, s->p.examples, (bp_rows){0}, &metrics, NULL), BP_INVALID);
-    cr_assert_eq(bp_network_evaluate(s->network, s->workspace, NULL, s->p.examples, (bp_rows){beyond, 1}, &metrics, NULL), BP_INVALID);
-    cr_assert_eq(bp_network_evaluate(s->network, s->workspace, NULL, s->p.examples, (bp_rows){beyond, 0}, &metrics, NULL), BP_INVALID);
+    cr_assert_eq(bp_network_evaluate(s->network, s->workspace, NULL, s->p.examples, (bp_rows){beyond, 1}, &metrics, NULL),
+                 BP_INVALID);
+    cr_assert_eq(bp_network_evaluate(s->network, s->workspace, NULL, s->p.examples, (bp_rows){beyond, 0}, &metrics, NULL),
+                 BP_INVALID);
     bp_examples_free(unlabelled);
     tear_down(s);
     tear_down(other);

@@ -72,7 +72,8 @@ static void check_exact_size(bp_optimizer optimizer, bp_gradient gradient, uint3
     use(&p, trainer);
     use(&p, allocated);
     float *of_given = problem_parameters(network), *of_allocated = problem_parameters(usual);
-    cr_assert_eq(memcmp(of_given, of_allocated, bp_network_parameters(network) * sizeof(float)), 0, "the memory's content mattered");
+    cr_assert_eq(memcmp(of_given, of_allocated, bp_network_parameters(network) * sizeof(float)), 0,
+                 "the memory's content mattered");
     bp_trainer_free(trainer); /* gives nothing back: the memory is the caller's */
     memory[0] = 1;
     munmap(g.pages, g.size);

@@ -269,6 +269,9 @@ Test(parts, calls_out_of_order_are_refused_by_name)
     assert_refused(bp_trainer_update(t, 0, &e), &e, "needs bp_trainer_backward");
     cr_assert_eq(bp_trainer_backward(t, f.p.y, NULL, NULL), BP_OK);
     assert_refused(bp_trainer_backward(t, NULL, NULL, &e), &e, "bp_trainer_loss");
+    cr_assert_eq(bp_trainer_loss(t, f.p.y, NULL, NULL, NULL), BP_OK);
+    cr_assert_eq(bp_trainer_backward(t, f.p.y, NULL, NULL), BP_OK);
+    assert_refused(bp_trainer_backward(t, NULL, NULL, &e), &e, "bp_trainer_loss"); /* the caller's has taken its place */
     assert_refused(bp_trainer_gradient_set(t, 3, f.gradient, NULL, &e), &e, "layer 3 of a network of 3");
     assert_refused(bp_trainer_update(t, NAN, &e), &e, "rate");
     assert_refused(bp_trainer_update(t, INFINITY, &e), &e, "rate");

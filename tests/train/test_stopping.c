@@ -54,8 +54,8 @@ static bp_status fit_split(const problem *p, bp_trainer *trainer, history *h, bp
 
     for (uint64_t i = 0; i < 40; i++)
         index[i] = i;
-    return bp_trainer_fit(trainer, NULL, p->examples, (bp_rows){index, TRAINING}, p->examples, (bp_rows){index + TRAINING, 40 - TRAINING},
-                          &callbacks, progress, NULL);
+    return bp_trainer_fit(trainer, NULL, p->examples, (bp_rows){index, TRAINING}, p->examples,
+                          (bp_rows){index + TRAINING, 40 - TRAINING}, &callbacks, progress, NULL);
 }
 
 static uint64_t epoch_of_least_loss(const history *h)
@@ -86,8 +86,8 @@ Test(stopping, comes_after_patience_and_restores_the_best_epoch)
 
     cr_assert_eq(fit_split(&p, trainer, &h, &progress), BP_OK);
     uint64_t best = progress.best_epoch;
-    cr_assert(progress.epoch < EPOCHS && progress.epoch == best + PATIENCE, "%llu epochs, best %llu", (unsigned long long)progress.epoch,
-              (unsigned long long)best);
+    cr_assert(progress.epoch < EPOCHS && progress.epoch == best + PATIENCE, "%llu epochs, best %llu",
+              (unsigned long long)progress.epoch, (unsigned long long)best);
     h.epochs--; /* the last callback came after the best weights were restored */
     cr_assert_eq(best, epoch_of_least_loss(&h));
     h.epochs++;
