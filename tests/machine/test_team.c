@@ -100,6 +100,7 @@ Test(team, runs_alone_inside_another_parallel_region)
 {
     unsigned size[2] = {0, 0};
 
+    omp_set_max_active_levels(4); /* OpenMP would allow it */
 #pragma omp parallel num_threads(2) default(none) shared(size)
     run_inside(3, &size[omp_get_thread_num()]);
     cr_assert(size[0] == 1 && size[1] == 1, "%u and %u members", size[0], size[1]);
@@ -114,6 +115,7 @@ Test(team, runs_alone_inside_itself)
 {
     unsigned size[2] = {0, 0};
 
+    omp_set_max_active_levels(4);
     bp_team_run(2, run_in_team, size);
     cr_assert(size[0] == 1 && size[1] == 1, "%u and %u members", size[0], size[1]);
 }
