@@ -464,7 +464,8 @@ typedef struct bp_callbacks {
 /* Trains for settings.epochs on the training rows, each epoch in an order of its own by seed. With validation examples,
  * metrics follow each epoch, training stops after `patience` epochs without a better one, and the best weights are restored. Goes
  * on where a resumed trainer stands. BP_DIVERGED: the network holds the weights of the last epoch's end (the first
- * weights before any). BP_CANCELLED: the network is as far as it came, and bp_trainer_checkpoint can save it exactly. */
+ * weights before any), and fit and checkpoint of this trainer are refused from then on. BP_CANCELLED: the network is as far
+ * as it came, and bp_trainer_checkpoint can save it exactly. */
 BP_API bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
                                 const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
                                 bp_progress *result, bp_error *error);
