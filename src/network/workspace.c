@@ -49,6 +49,8 @@ bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_is
     bp_allocator chosen = bp_allocator_or_default(allocator);
     const bp_kernels *kernels;
 
+    if (threads > BP_SEATS_MAX)
+        return bp_fail(error, BP_INVALID, "a workspace for %u threads: at most %u are possible", threads, BP_SEATS_MAX);
     BP_TRY(bp_cpu_kernels(isa, &kernels, error));
     bp_workspace *workspace = bp_allocate(&chosen, sizeof *workspace);
     if (!workspace)

@@ -9,6 +9,7 @@
 #include "team.h"
 
 #define BP_BLOCK_ROWS 256 /* 256 rows of 784 columns are 0.8 MiB: they stay in L2 beside the weights */
+#define BP_SEATS_MAX 65536u /* threads, as in the settings */
 
 /* What one thread has to itself, for BP_BLOCK_ROWS rows. */
 typedef struct bp_seat {

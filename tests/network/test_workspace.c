@@ -168,6 +168,16 @@ Test(workspace, serves_every_network_with_its_layers_and_no_other)
     bp_network_free(other);
 }
 
+Test(workspace, for_more_threads_than_there_can_be_is_refused_at_once, .timeout = 10)
+{
+    bp_network *network = create(33, BP_SQUARED_ERROR);
+    bp_workspace *workspace = NULL;
+
+    cr_assert_eq(bp_workspace_create(network, UINT32_MAX, BP_ISA_AUTO, NULL, &workspace, NULL), BP_INVALID);
+    cr_assert_null(workspace);
+    bp_network_free(network);
+}
+
 Test(workspace, of_the_parent_is_refused_in_a_child)
 {
     static float x[INPUTS], y[OUTPUTS];
