@@ -447,7 +447,7 @@ typedef struct bp_progress {
     double seconds;       /* since the fit began or was resumed */
     double train_loss;    /* mean over the rows of this epoch so far; at an epoch's end, of it */
     double learning_rate; /* of the last update */
-    bp_metrics validation; /* of the last finished epoch; rows is 0 where there is none */
+    bp_metrics validation; /* of the last finished epoch; when early stopping is done, of the best; rows 0: none */
     uint64_t best_epoch;  /* counted from 1; 0: none yet */
 } bp_progress;
 

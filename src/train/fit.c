@@ -299,11 +299,18 @@ bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
     copy_parameters(trainer->snapshot, trainer);
     if (state->epoch >= trainer->settings.epochs)
         state->finished = true;
-    if (state->finished && fit->validation && trainer->settings.patience && state->stopping.best_epoch) {
-        bp_fit_restore(trainer, trainer->best);
-        state->validation = state->stopping.metrics;
-    }
     return BP_OK;
+}
+
+void bp_fit_keep_best(bp_fit *fit)
+{
+    bp_trainer *trainer = fit->trainer;
+    bp_fit_state *state = &trainer->fit;
+
+    if (!fit->validation || !trainer->settings.patience || !state->stopping.best_epoch)
+        return;
+    bp_fit_restore(trainer, trainer->best);
+    state->validation = state->stopping.metrics;
 }
 
 bool bp_fit_tell_epoch(bp_fit *fit)

@@ -70,6 +70,9 @@ bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error);
 /* Calls back; true where the fit is cancelled. */
 bool bp_fit_tell_epoch(bp_fit *fit);
 
+/* At the end, where early stopping watches: the best epoch's parameters and metrics take the place of the last one's. */
+void bp_fit_keep_best(bp_fit *fit);
+
 bp_progress bp_fit_progress(const bp_fit *fit);
 
 /* Makes `parameters` [layout.floats] the network's. */

@@ -97,6 +97,7 @@ static bp_status run_epochs(bp_fit *fit, bp_error *error)
         if (bp_fit_tell_epoch(fit))
             return bp_fail(error, BP_CANCELLED, "training was stopped after epoch %llu", (unsigned long long)trainer->fit.epoch);
     }
+    bp_fit_keep_best(fit);
     return BP_OK;
 }
 
