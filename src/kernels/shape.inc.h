@@ -30,6 +30,12 @@ INLINED vf quotient(vf x, vf divisor, vf reciprocal)
     return v_fma(remainder, reciprocal, q);
 }
 
+static float quotient_of_one(float x, float divisor, float reciprocal)
+{
+    float q = x * reciprocal;
+    return __builtin_fmaf(__builtin_fmaf(-q, divisor, x), reciprocal, q);
+}
+
 static void spread_u8(size_t n, const uint8_t *x, float divisor, size_t panel, float *to)
 {
     vf by = v_set(divisor), reciprocal = v_set(1.0f / divisor);
@@ -37,8 +43,8 @@ static void spread_u8(size_t n, const uint8_t *x, float divisor, size_t panel, f
 
     for (; column + VL <= n; column += VL)
         v_store(PLACE(to, panel, column), quotient(v_load_u8(x + column), by, reciprocal));
-    for (; column < n; column++)
-        *PLACE(to, panel, column) = (float)x[column] / divisor;
+    for (; column < n; column++) /* by the same operations: where the reciprocal is 0 or infinite, too */
+        *PLACE(to, panel, column) = quotient_of_one((float)x[column], divisor, 1.0f / divisor);
 }
 
 /* Twelve chains on each of two vectors of operands: enough to hide the latency of two multiply-add units. Factors are

@@ -2,9 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 
 #include "helper_kernels.h"
+#include "numbers.h"
 
 TestSuite(shapes, .init = flush_subnormals);
 
@@ -65,6 +67,41 @@ Test(shapes, bytes_are_divided_and_rounded_once)
                 check_spread(tables[t], n, (unsigned)n * 17, panel, &bytes, &floats);
     fence_free(&bytes);
     fence_free(&floats);
+}
+
+/* All bytes over one divisor: each rounded once, by every table; 256 + 7 of them, so that whole vectors and rests meet. */
+static void check_divisor(const bp_kernels *table, float divisor, bool sane)
+{
+    static const bp_kernels *const scalar = &bp_kernels_scalar;
+    unsigned char x[263];
+    float to[288], wanted[288];
+
+    for (size_t j = 0; j < 263; j++)
+        x[j] = (unsigned char)(j * 37 + 11);
+    table->spread_u8(263, x, divisor, 32, to);
+    scalar->spread_u8(263, x, divisor, 32, wanted);
+    for (size_t j = 0; sane && j < 263; j++)
+        wanted[j] = (float)((double)x[j] / (double)divisor);
+    size_t j = first_difference(to, wanted, 263);
+    cr_assert(j == 263, "%s: %d / %a is %a, not %a", table->name, x[j % 263], (double)divisor, (double)to[j], (double)wanted[j]);
+}
+
+/* A scale may come from a model file: one that is not sane need not give a sane result, but the same one everywhere. */
+Test(shapes, any_divisor_gives_the_same_bits_and_a_sane_one_the_right_ones)
+{
+    static const float extreme[] = {0.0f, -0.0f, 0x1p-149f, FLT_MIN, 0x1p-120f, 0x1p126f, 0x1.8p127f, FLT_MAX, INFINITY, NAN};
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+
+    for (size_t t = 0; t < count; t++) {
+        for (int divisor = 1; divisor <= 256; divisor++)
+            check_divisor(tables[t], (float)divisor, true);
+        for (uint64_t i = 0; i < 4000; i++)
+            check_divisor(tables[t], ldexpf((float)(1.5 + 0.5 * scattered(1, i)), (int)(i % 200) - 100), true);
+        check_divisor(tables[t], 0x1.fffffep0f, true);
+        for (size_t i = 0; i < sizeof extreme / sizeof *extreme; i++)
+            check_divisor(tables[t], extreme[i], false);
+    }
 }
 
 Test(shapes, the_peak_loop_computes_and_counts)
