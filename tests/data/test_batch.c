@@ -49,7 +49,8 @@ static void give_floats(subject *s)
 
 static void begin(subject *s, uint32_t inputs, uint32_t outputs)
 {
-    s->examples = (bp_examples){.rows = ROWS, .inputs = inputs, .outputs = outputs, .y = s->y, .y_stride = STRIDE, .weight = s->weight};
+    s->examples =
+        (bp_examples){.rows = ROWS, .inputs = inputs, .outputs = outputs, .y = s->y, .y_stride = STRIDE, .weight = s->weight};
     s->x_fence = fence_make(ROWS * STRIDE * sizeof(float));
     scatter_f32(s->y, ROWS * STRIDE, 2, 1);
     scatter_f32(s->weight, ROWS, 3, 1);
@@ -88,11 +89,13 @@ static void check_place(const subject *s, size_t place, size_t row)
 
     cr_assert_eq(s->weights[place], row == SIZE_MAX ? 7 : s->examples.weight ? s->weight[row] : 1, "weight at %zu", place);
     for (size_t j = 0; j < PANELS * 32; j++) {
-        float x = s->x_panels[j / 32 * s->batch.panel + 32 * place + j % 32], y = s->y_panels[j / 32 * s->batch.panel + 32 * place + j % 32];
+        float x = s->x_panels[j / 32 * s->batch.panel + 32 * place + j % 32],
+              y = s->y_panels[j / 32 * s->batch.panel + 32 * place + j % 32];
         float x_wanted = row != SIZE_MAX && j < s->examples.inputs ? wanted_x(s, row, j) : 7;
         float y_wanted = row != SIZE_MAX && j < y_columns ? wanted_y(s, row, j) : 7;
         if (x != x_wanted || y != y_wanted)
-            cr_assert_fail("place %zu, column %zu: x %a, y %a, not %a, %a", place, j, (double)x, (double)y, (double)x_wanted, (double)y_wanted);
+            cr_assert_fail("place %zu, column %zu: x %a, y %a, not %a, %a", place, j, (double)x, (double)y, (double)x_wanted,
+                           (double)y_wanted);
     }
 }
 

@@ -20,7 +20,8 @@ Test(sampler, every_row_comes_once)
         unsigned char seen[ROWS] = {0};
         order_of(count, 1, 2, order);
         for (uint64_t i = 0; i < count; i++) {
-            cr_assert(order[i] < count && !seen[order[i]], "%llu rows, place %llu", (unsigned long long)count, (unsigned long long)i);
+            cr_assert(order[i] < count && !seen[order[i]], "%llu rows, place %llu", (unsigned long long)count,
+                      (unsigned long long)i);
             seen[order[i]] = 1;
         }
     }

@@ -13,9 +13,10 @@ TestSuite(functions, .init = flush_subnormals);
 
 enum { AT_ONCE = 4096, SWEEP = 1 << 20 };
 
-static const float edges[] = {0.0f,      -0.0f,      INFINITY, -INFINITY, NAN,   FLT_MAX, -FLT_MAX, FLT_MIN,  -FLT_MIN, 0x1p-149f, -0x1p-149f, 0.625f,
-                              -0.625f,   0x1.3ffffep-1f, 1.0f, -1.0f,    88.0f, 89.0f,   -89.0f,   88.7228f, 88.73f,   -87.33f,   -87.34f,    -103.9f,
-                              -104.0f,   -104.1f,    104.0f,   44.3f,     44.4f, -44.4f,  9.01f,    -9.01f};
+static const float edges[] = {0.0f,     -0.0f,     INFINITY,   -INFINITY, NAN,     FLT_MAX,        -FLT_MAX, FLT_MIN,
+                              -FLT_MIN, 0x1p-149f, -0x1p-149f, 0.625f,    -0.625f, 0x1.3ffffep-1f, 1.0f,     -1.0f,
+                              88.0f,    89.0f,     -89.0f,     88.7228f,  88.73f,  -87.33f,        -87.34f,  -103.9f,
+                              -104.0f,  -104.1f,   104.0f,     44.3f,     44.4f,   -44.4f,         9.01f,    -9.01f};
 
 /* SWEEP floats of all exponents and both signs, then as many evenly from -104 to 90, then the edges; 0 behind them. */
 static void sweep(size_t first, float *x)
@@ -156,8 +157,8 @@ Test(functions, slopes_are_those_of_the_formulas)
             memcpy(d, before, sizeof d);
             bp_kernels_scalar.slope[activation](128, a, d);
             for (size_t i = 0; i < 128; i++)
-                cr_assert(ulps(d[i], (double)before[i] * slope_by_hand(activation, (double)a[i])) <= 2, "activation %d, a %a, d %a: %a",
-                          (int)activation, (double)a[i], (double)before[i], (double)d[i]);
+                cr_assert(ulps(d[i], (double)before[i] * slope_by_hand(activation, (double)a[i])) <= 2,
+                          "activation %d, a %a, d %a: %a", (int)activation, (double)a[i], (double)before[i], (double)d[i]);
         }
 }
 
@@ -180,8 +181,8 @@ static void compare_values(const bp_kernels *table, bp_activation activation, co
     bp_kernels_scalar.activate[activation](AT_ONCE, wanted);
     table->activate[activation](AT_ONCE, inside);
     size_t i = first_difference(inside, wanted, AT_ONCE);
-    cr_assert(i == AT_ONCE, "%s, activation %d of %a: %a, scalar says %a", table->name, (int)activation, (double)x[i], (double)inside[i],
-              (double)wanted[i]);
+    cr_assert(i == AT_ONCE, "%s, activation %d of %a: %a, scalar says %a", table->name, (int)activation, (double)x[i],
+              (double)inside[i], (double)wanted[i]);
 }
 
 static void compare_slopes(const bp_kernels *table, bp_activation activation, const float *a, float *inside)
@@ -193,8 +194,8 @@ static void compare_slopes(const bp_kernels *table, bp_activation activation, co
     bp_kernels_scalar.slope[activation](AT_ONCE, a, wanted);
     table->slope[activation](AT_ONCE, a, inside);
     size_t i = first_difference(inside, wanted, AT_ONCE);
-    cr_assert(i == AT_ONCE, "%s, slope %d at a = %a: %a, scalar says %a", table->name, (int)activation, (double)a[i], (double)inside[i],
-              (double)wanted[i]);
+    cr_assert(i == AT_ONCE, "%s, slope %d at a = %a: %a, scalar says %a", table->name, (int)activation, (double)a[i],
+              (double)inside[i], (double)wanted[i]);
 }
 
 Test(functions, every_table_gives_the_scalar_bits)

@@ -71,8 +71,8 @@ static void assert_row(const subject *s, const float *row, const char *table, co
 {
     for (size_t j = 0; j < s->n; j++)
         if (first_difference(row + place_of(s, j), s->wanted + j, 1) == 0)
-            cr_assert_fail("%s, %s, n %zu, panel %zu: [%zu] is %a, not %a", table, what, s->n, s->panel, j, (double)row[place_of(s, j)],
-                           (double)s->wanted[j]);
+            cr_assert_fail("%s, %s, n %zu, panel %zu: [%zu] is %a, not %a", table, what, s->n, s->panel, j,
+                           (double)row[place_of(s, j)], (double)s->wanted[j]);
 }
 
 static void assert_padding_is_zero(const subject *s, const char *table, const char *what)
@@ -114,7 +114,7 @@ static void check_binary_cross_entropy(subject *s, float weight)
 
 /* --------------------------------------------------------------------------------------------------------- softmax */
 
-/* Sixteen lanes: lane j takes columns j, j + 16, ..., then they fold 8, 4, 2 and 1 apart. Columns 16 apart in a row of 2^k. */
+/* Sixteen lanes: lane j takes columns j, j + 16, ..., then they fold 8, 4, 2 and 1 apart. */
 static float fold(float lane[16], bool largest)
 {
     for (size_t apart = 8; apart; apart /= 2)

@@ -1,4 +1,4 @@
-/* Matrix products: every element is one chain of fused multiply-adds in ascending order, whatever the shape, the table and the cuts.
+/* Matrix products: each element is one chain of fused multiply-adds in ascending order, whatever shape, table and cuts.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
@@ -13,7 +13,11 @@ static const size_t heights[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
                                  20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 63, 64, 65, 100};
 static const size_t widths[] = {1, 2, 3, 7, 8, 9, 13, 15, 16, 17, 23, 24, 25, 31, 32};
 
-enum { DEPTHS = sizeof depths / sizeof *depths, HEIGHTS = sizeof heights / sizeof *heights, WIDTHS = sizeof widths / sizeof *widths };
+enum {
+    DEPTHS = sizeof depths / sizeof *depths,
+    HEIGHTS = sizeof heights / sizeof *heights,
+    WIDTHS = sizeof widths / sizeof *widths
+};
 enum { MOST = 100, PANELS = 4, ROOM = PANELS * 32 * (MOST + 5) };
 
 /* One product c [m][32] = a [m, k] b [k][32] + bias, and what it must be. */
@@ -23,7 +27,7 @@ typedef struct subject {
     fence a_fence, b_fence, c_fence, bias_fence;
     size_t m, k, a_panel;
     float *a, *b, *bias;
-    float plain[32 * MOST];  /* without a bias */
+    float plain[32 * MOST]; /* without a bias */
     float biased[32 * MOST];
 } subject;
 
@@ -105,13 +109,14 @@ static float *fresh_c(const subject *s)
     return c;
 }
 
-static void assert_columns(const subject *s, const bp_kernels *table, const float *c, const float *wanted, size_t columns, const char *what)
+static void assert_columns(const subject *s, const bp_kernels *table, const float *c, const float *wanted, size_t columns,
+                           const char *what)
 {
     for (size_t i = 0; i < s->m; i++) {
         size_t j = first_difference(c + 32 * i, wanted + 32 * i, columns);
         if (j < columns)
-            cr_assert_fail("%s, %s, m %zu, k %zu, columns %zu: c[%zu][%zu] is %a, not %a", table->name, what, s->m, s->k, columns, i, j,
-                           (double)c[32 * i + j], (double)wanted[32 * i + j]);
+            cr_assert_fail("%s, %s, m %zu, k %zu, columns %zu: c[%zu][%zu] is %a, not %a", table->name, what, s->m, s->k, columns,
+                           i, j, (double)c[32 * i + j], (double)wanted[32 * i + j]);
     }
 }
 
@@ -225,7 +230,8 @@ static void check_columns_in_blocks(const subject *s, size_t block)
         float *c = fresh_c(s);
         for (size_t done = 0; done < s->k; done += block) {
             size_t until = done + block < s->k ? done + block : s->k;
-            s->tables[t]->product_columns(s->m, until - done, s->a + 32 * done, s->b + 32 * done, 32, chain_of(done, until, s->k), c);
+            s->tables[t]->product_columns(s->m, until - done, s->a + 32 * done, s->b + 32 * done, 32, chain_of(done, until, s->k),
+                                          c);
         }
         assert_columns(s, s->tables[t], c, s->plain, 32, "columns in blocks");
     }

@@ -29,7 +29,8 @@ Test(shapes, a_transpose_moves_what_it_should_and_nothing_else)
                 for (size_t c = 0; c < columns; c++)
                     for (size_t r = 0; r < 32; r++)
                         if (to[32 * c + r] != (r < rows ? from[32 * r + c] : 7))
-                            cr_assert_fail("%s, %zu x %zu: [%zu][%zu] is %g", tables[t]->name, rows, columns, c, r, (double)to[32 * c + r]);
+                            cr_assert_fail("%s, %zu x %zu: [%zu][%zu] is %g", tables[t]->name, rows, columns, c, r,
+                                           (double)to[32 * c + r]);
             }
     fence_free(&f);
     fence_free(&g);

@@ -40,8 +40,18 @@ static void fill_block(const block *b, size_t count, fill_kind kind)
 static bp_update numbers_of(bool nesterov)
 {
     return (bp_update){
-        .scale = 0.125f, .rate = 0.03f, .decay = 0.01f, .keep = 0.9997f, .momentum = 0.9f, .beta1 = 0.9f, .beta2 = 0.99f, .rest1 = 0.1f,
-        .rest2 = 0.01f, .root = 1.7f, .epsilon = 1e-4f, .nesterov = nesterov,
+        .scale = 0.125f,
+        .rate = 0.03f,
+        .decay = 0.01f,
+        .keep = 0.9997f,
+        .momentum = 0.9f,
+        .beta1 = 0.9f,
+        .beta2 = 0.99f,
+        .rest1 = 0.1f,
+        .rest2 = 0.01f,
+        .root = 1.7f,
+        .epsilon = 1e-4f,
+        .nesterov = nesterov,
     };
 }
 
@@ -65,7 +75,8 @@ static void update_in_double(rule r, const bp_update *n, double g, double w[1], 
 /* Values below 2 come out of a few roundings, each of half a place. */
 static void assert_close(float got, double exact, const char *table, rule r, const char *what)
 {
-    cr_assert_float_eq(got, exact, 4 * 0x1p-24 * (1 + fabs(exact)), "%s, rule %d, %s: %a, not %a", table, (int)r, what, (double)got, exact);
+    cr_assert_float_eq(got, exact, 4 * 0x1p-24 * (1 + fabs(exact)), "%s, rule %d, %s: %a, not %a", table, (int)r, what, (double)got,
+                       exact);
 }
 
 static void check_formula(const bp_kernels *table, rule r, const bp_update *numbers)
@@ -112,7 +123,8 @@ static void compare(const bp_kernels *table, rule r, size_t count, fill_kind kin
     fill_block(inside, count, kind);
     for (int step = 0; step < 3; step++) {
         bool bad = update_by(&bp_kernels_scalar, r, count, &numbers, &plain);
-        cr_assert_eq(update_by(table, r, count, &numbers, inside), bad, "%s, rule %d, kind %d: what is finite", table->name, (int)r, (int)kind);
+        cr_assert_eq(update_by(table, r, count, &numbers, inside), bad, "%s, rule %d, kind %d: what is finite", table->name, (int)r,
+                     (int)kind);
     }
     cr_assert_eq(first_difference(inside->w, w, count), count, "%s, rule %d, kind %d: w", table->name, (int)r, (int)kind);
     cr_assert_eq(first_difference(inside->u, u, count), count, "%s, rule %d, kind %d: u", table->name, (int)r, (int)kind);
@@ -132,8 +144,8 @@ Test(updates, every_table_gives_the_scalar_bits_inside_fences)
             for (fill_kind kind = 0; kind < FILL_KINDS; kind++)
                 for (size_t count = 32; count <= COUNT; count += 32) {
                     bool front = count % 64;
-                    block b = {fence_floats(&f[0], count, front), fence_floats(&f[1], count, front), fence_floats(&f[2], count, front),
-                               fence_floats(&f[3], count, front)};
+                    block b = {fence_floats(&f[0], count, front), fence_floats(&f[1], count, front),
+                               fence_floats(&f[2], count, front), fence_floats(&f[3], count, front)};
                     compare(tables[t], r, count, kind, &b);
                 }
     for (int i = 0; i < 4; i++)
@@ -152,7 +164,8 @@ Test(updates, moments_are_cut_below_two_to_the_minus_100)
             float w[32] = {0}, g[32] = {0}, u[32] = {0x1p-99f, 0x1.fffffep-100f, -0x1p-99f, -0x1.fffffep-100f, 0x1p-126f};
             float v[32] = {0x1p-99f, 0x1.fffffep-100f};
             update_by(tables[t], r, 32, &numbers, &(block){w, g, u, v});
-            cr_assert(u[0] == 0x1p-100f && u[1] == 0 && u[2] == -0x1p-100f && u[3] == 0 && u[4] == 0, "%s, rule %d", tables[t]->name, (int)r);
+            cr_assert(u[0] == 0x1p-100f && u[1] == 0 && u[2] == -0x1p-100f && u[3] == 0 && u[4] == 0, "%s, rule %d",
+                      tables[t]->name, (int)r);
             cr_assert(r != ADAM || (v[0] == 0x1p-100f && v[1] == 0), "%s: second moment", tables[t]->name);
         }
 }

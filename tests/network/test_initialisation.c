@@ -111,7 +111,8 @@ Test(initialisation, a_weight_is_a_function_of_seed_layer_row_and_column)
 
 Test(initialisation, seeds_differ_and_repeat)
 {
-    bp_network *one = create(BP_INIT_HE, BP_RELU, 40, 1), *again = create(BP_INIT_HE, BP_RELU, 40, 1), *other = create(BP_INIT_HE, BP_RELU, 40, 2);
+    bp_network *one = create(BP_INIT_HE, BP_RELU, 40, 1), *again = create(BP_INIT_HE, BP_RELU, 40, 1),
+               *other = create(BP_INIT_HE, BP_RELU, 40, 2);
     size_t bytes = one->layout.floats * sizeof(float);
 
     cr_assert_eq(memcmp(one->parameters, again->parameters, bytes), 0);

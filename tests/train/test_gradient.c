@@ -35,7 +35,8 @@ static float fused(const float *a, size_t a_step, const float *b, size_t b_step,
 }
 
 /* The tree over shards first ... first + count - 1 of one element, a column of a (or ones) times a column of d. */
-static float tree(const subject *s, size_t shard_rows, size_t first, size_t count, const float *a, size_t k, const float *d, size_t n)
+static float tree(const subject *s, size_t shard_rows, size_t first, size_t count, const float *a, size_t k, const float *d,
+                  size_t n)
 {
     size_t left = 1, row = first * shard_rows;
 
@@ -86,7 +87,7 @@ static void spread(const float *from, size_t m, size_t n, const bp_pass *pass, f
             to[j / 32 * bp_pass_panel(pass) + 32 * r + j % 32] = from[r * n + j];
 }
 
-/* Columns behind the last: NaN in a, which nobody may read, 0 in dL/dz, as backward leaves it. Before the start all sums are NaN. */
+/* Columns behind the last: NaN in a, which nobody may read, 0 in dL/dz, as backward leaves it. All sums begin as NaN. */
 static void begin(engine *e, subject *s, const bp_settings *settings)
 {
     bp_arena arena = {.base = NULL};
@@ -154,9 +155,9 @@ static void check_way(subject *s, const bp_settings *settings)
             to += (sizes[l] + 1) * sizes[l + 1];
         }
         for (size_t i = 0; i < PARAMETERS_MOST; i++)
-            cr_assert(memcmp(flat + i, s->wanted + i, sizeof *flat) == 0, "m %zu, batch %zu, %u threads, %s, %s: [%zu] is %a, not %a", s->m,
-                      e.plan.batch, e.plan.threads, e.plan.kernels->name, e.plan.blocks ? "buffers" : "tiles", i, (double)flat[i],
-                      (double)s->wanted[i]);
+            cr_assert(memcmp(flat + i, s->wanted + i, sizeof *flat) == 0,
+                      "m %zu, batch %zu, %u threads, %s, %s: [%zu] is %a, not %a", s->m, e.plan.batch, e.plan.threads,
+                      e.plan.kernels->name, e.plan.blocks ? "buffers" : "tiles", i, (double)flat[i], (double)s->wanted[i]);
         assert_padding_is_zero(&e);
     }
     free(e.memory);

@@ -78,8 +78,8 @@ static void check_run(bp_settings s)
         }
         cr_assert_not(bp_optimizer_update(&bp_kernels_scalar, (bp_optimizer)s.optimizer, &state, &numbers, COUNT, COUNT, w, g));
         for (size_t i = 0; i < COUNT; i++)
-            cr_assert_float_eq(w[i], exact[i].w, 5e-6, "optimizer %d, update %d, [%zu]: %g, not %g", s.optimizer, t, i, (double)w[i],
-                               exact[i].w);
+            cr_assert_float_eq(w[i], exact[i].w, 5e-6, "optimizer %d, update %d, [%zu]: %g, not %g", s.optimizer, t, i,
+                               (double)w[i], exact[i].w);
     }
     for (size_t i = 0; i < COUNT; i++)
         cr_assert(u[i] == 0 && v[i] == 0, "state of other parameters");
@@ -116,7 +116,8 @@ Test(optimizer, biases_do_not_decay_and_nothing_else_differs)
         bp_settings decaying = with(optimizer, 0, 0, 0.1), plain = with(optimizer, 0, 0, 0);
         bp_update wanted = bp_optimizer_numbers(&plain, 7, 0.02, 0.5f), numbers = bp_optimizer_numbers(&decaying, 7, 0.02, 0.5f);
         bp_update biases = bp_optimizer_for_biases(&numbers);
-        cr_assert(biases.decay == wanted.decay && biases.keep == wanted.keep && biases.rate == wanted.rate && biases.root == wanted.root,
+        cr_assert(biases.decay == wanted.decay && biases.keep == wanted.keep && biases.rate == wanted.rate &&
+                      biases.root == wanted.root,
                   "optimizer %d", (int)optimizer);
         cr_assert(numbers.decay != 0 || numbers.keep != 1);
     }
@@ -124,7 +125,8 @@ Test(optimizer, biases_do_not_decay_and_nothing_else_differs)
 
 Test(optimizer, moments_are_as_many_as_it_needs)
 {
-    bp_settings sgd = with(BP_SGD, 0, 0, 0), momentum = with(BP_SGD, 0.1, 0, 0), adam = with(BP_ADAM, 0, 0, 0), adamw = with(BP_ADAMW, 0, 0, 0);
+    bp_settings sgd = with(BP_SGD, 0, 0, 0), momentum = with(BP_SGD, 0.1, 0, 0), adam = with(BP_ADAM, 0, 0, 0),
+                adamw = with(BP_ADAMW, 0, 0, 0);
 
     cr_assert_eq(bp_optimizer_moments(&sgd), 0);
     cr_assert_eq(bp_optimizer_moments(&momentum), 1);

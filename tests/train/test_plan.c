@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint32_t shapes[][4] = {{1, 1, 1, 1}, {784, 512, 10, 1}, {33, 65, 31, 2}, {1000, 300, 700, 5}, {17, 4096, 32, 64}, {31, 1, 100, 33}};
+static const uint32_t shapes[][4] = {{1, 1, 1, 1},        {784, 512, 10, 1},  {33, 65, 31, 2},
+                                     {1000, 300, 700, 5}, {17, 4096, 32, 64}, {31, 1, 100, 33}};
 static const uint64_t batches[] = {1, 2, 31, 32, 33, 128, 1000, 1024, 16384, 1000000};
 
 enum { SHAPES = sizeof shapes / sizeof *shapes, BATCHES = sizeof batches / sizeof *batches };
@@ -44,8 +45,8 @@ static bp_plan plan_of(const bp_layout *layout, const bp_settings *settings)
 static void assert_same_shards(const bp_layout *layout, const bp_plan *plan, const bp_plan *other)
 {
     for (uint32_t l = 0; l < layout->layers; l++)
-        cr_assert_eq(plan->layer[l].shard_rows, other->layer[l].shard_rows, "layer %u: %zu and %zu rows", l, plan->layer[l].shard_rows,
-                     other->layer[l].shard_rows);
+        cr_assert_eq(plan->layer[l].shard_rows, other->layer[l].shard_rows, "layer %u: %zu and %zu rows", l,
+                     plan->layer[l].shard_rows, other->layer[l].shard_rows);
 }
 
 Test(plan, rows_of_a_shard_do_not_depend_on_how_it_is_computed)
@@ -85,7 +86,8 @@ Test(plan, a_shard_is_thirty_two_times_a_power_of_two_or_all_rows)
 /* Models depend on these. */
 Test(plan, rows_of_a_shard_are_those_of_format_one)
 {
-    static const size_t wanted[][2] = {{1, 32}, {32, 32}, {64, 32}, {65, 64}, {128, 64}, {256, 64}, {257, 128}, {1024, 128}, {16384, 512}};
+    static const size_t wanted[][2] = {{1, 32},   {32, 32},   {64, 32},    {65, 64},    {128, 64},
+                                       {256, 64}, {257, 128}, {1024, 128}, {16384, 512}};
     bp_layout small = layout_of((uint32_t[]){64, 64, 64, 8}), large = layout_of((uint32_t[]){1024, 128, 128, 1});
 
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -265,6 +267,7 @@ Test(plan, its_text_is_cut_at_any_capacity)
     for (size_t capacity = 1; capacity <= length + 1; capacity++) {
         memset(text, 'x', sizeof text);
         cr_assert_eq(bp_plan_text(&plan, &layout, text, capacity), length);
-        cr_assert(strlen(text) == capacity - 1 && strncmp(text, whole, capacity - 1) == 0 && text[capacity] == 'x', "capacity %zu", capacity);
+        cr_assert(strlen(text) == capacity - 1 && strncmp(text, whole, capacity - 1) == 0 && text[capacity] == 'x', "capacity %zu",
+                  capacity);
     }
 }

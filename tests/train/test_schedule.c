@@ -36,9 +36,9 @@ Test(schedule, follows_its_formula)
         for (size_t w = 0; w < 4; w++) {
             bp_settings settings = with(schedule, warmups[w], 0.3);
             for (uint64_t t = 0; t < 100; t++)
-                cr_assert_float_eq(bp_schedule_rate(&settings, t, 100), by_formula(schedule, (double)warmups[w], 0.3, (double)t, 100), 1e-15,
-                                   "schedule %d, warm-up %llu, update %llu", (int)schedule, (unsigned long long)warmups[w],
-                                   (unsigned long long)t);
+                cr_assert_float_eq(
+                    bp_schedule_rate(&settings, t, 100), by_formula(schedule, (double)warmups[w], 0.3, (double)t, 100), 1e-15,
+                    "schedule %d, warm-up %llu, update %llu", (int)schedule, (unsigned long long)warmups[w], (unsigned long long)t);
         }
 }
 

@@ -113,7 +113,8 @@ Test(shard_tree, seven_shards_fold_as_the_picture_says)
 
 Test(shard_tree, no_run_of_shards_needs_more_than_its_blocks)
 {
-    static const size_t numbers[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257, 300};
+    static const size_t numbers[] = {1,  2,  3,  4,  5,   7,   8,   9,   15,  16,  17,  31, 32,
+                                     33, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257, 300};
     static worker w;
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
