@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "batch.h"
 
-#include <string.h>
-
 #include "size.h"
 
 /* Rows that are spread together, panel by panel: one page of the panel and one of each row are at hand, where row by row
  * every 128 bytes would go to another page (128 rows of 784: 90 us, so 30). */
 #define ROWS_TOGETHER 8
-
-static void spread_f32(size_t n, const float *from, size_t panel, float *to)
-{
-    size_t j = 0;
-
-    for (; j + 32 <= n; j += 32, to += panel)
-        memcpy(to, from + j, 32 * sizeof(float)); /* of constant size: a few moves, no call */
-    memcpy(to, from + j, (n - j) * sizeof(float));
-}
 
 static const unsigned char *row_of(const bp_examples *examples, uint64_t row)
 {
@@ -31,7 +20,7 @@ static void spread_x(const bp_kernels *kernels, const bp_examples *examples, con
     if (examples->x_type == BP_TYPE_U8)
         kernels->spread_u8(columns, row + 32 * p, examples->x_divisor, 0, to);
     else
-        spread_f32(columns, (const float *)(const void *)row + 32 * p, 0, to);
+        kernels->spread_f32(columns, (const float *)(const void *)row + 32 * p, 0, to);
 }
 
 /* A shuffled row is in no cache, and the processor sees its own prefetching through only behind its first lines. */
@@ -52,19 +41,17 @@ static void gather_x(const bp_batch *batch, const bp_kernels *kernels, const bp_
             spread_x(kernels, examples, rows[r], p, batch->x + p * batch->panel + 32 * (first + r));
 }
 
-static void gather_y(const bp_batch *batch, const bp_examples *examples, uint64_t row, size_t place)
+static void gather_y(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples, uint64_t row, size_t place)
 {
     float *to = batch->y + 32 * place;
 
-    for (size_t j = 0; j < examples->outputs; j += 32)
-        memset(to + j / 32 * batch->panel, 0, 32 * sizeof(float));
     if (!examples->classes) {
-        spread_f32(examples->outputs, examples->y + row * examples->y_stride, batch->panel, to);
-    } else if (examples->outputs == 1) {
-        *to = (float)examples->classes[row];
+        kernels->spread_f32(examples->outputs, examples->y + row * examples->y_stride, batch->panel, to);
+    } else if (examples->outputs > 1) {
+        kernels->one_hot(examples->outputs, (size_t)examples->classes[row], batch->panel, to);
     } else {
-        size_t j = (size_t)examples->classes[row];
-        to[j / 32 * batch->panel + j % 32] = 1.0f;
+        float y = (float)examples->classes[row];
+        kernels->spread_f32(1, &y, batch->panel, to);
     }
 }
 
@@ -96,7 +83,7 @@ void bp_batch_gather(const bp_batch *batch, const bp_kernels *kernels, const bp_
     for (size_t r = 0; r < count; r++) {
         uint64_t row = row_number(rows, first_row, r);
         if (batch->y)
-            gather_y(batch, examples, row, first + r);
+            gather_y(batch, kernels, examples, row, first + r);
         if (batch->weight)
             batch->weight[first + r] = examples->weight ? examples->weight[row] : 1.0f;
     }

@@ -16,7 +16,7 @@ typedef struct bp_batch {
 } bp_batch;
 
 /* Example rows[r], or first_row + r where rows is NULL, becomes row `first` + r of the batch, r < count. Bytes are divided
- * and rounded once; a class becomes one-hot; the padding of y is 0. */
+ * and rounded once; a class becomes one-hot; the padding of x and y is 0. */
 void bp_batch_gather(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples, const uint64_t *rows,
                      uint64_t first_row, size_t first, size_t count);
 

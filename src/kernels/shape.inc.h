@@ -21,6 +21,35 @@ static void transpose(size_t rows, size_t columns, const float *from, float *to)
             to[32 * c + r] = from[32 * r + c];
 }
 
+/* 0 from column n up to the end of its panel. */
+INLINED void clear_rest(size_t n, size_t panel, float *to)
+{
+    size_t column = n, end = (n + 31) / 32 * 32;
+
+    for (; column % VL; column++)
+        *PLACE(to, panel, column) = 0.0f;
+    for (; column < end; column += VL)
+        v_store(PLACE(to, panel, column), v_set(0.0f));
+}
+
+static void spread_f32(size_t n, const float *x, size_t panel, float *to)
+{
+    size_t column = 0;
+
+    for (; column + VL <= n; column += VL)
+        v_store(PLACE(to, panel, column), v_load(x + column));
+    for (; column < n; column++)
+        *PLACE(to, panel, column) = x[column];
+    clear_rest(n, panel, to);
+}
+
+static void one_hot(size_t n, size_t hot, size_t panel, float *to)
+{
+    for (size_t column = 0; column < (n + 31) / 32 * 32; column += VL)
+        v_store(PLACE(to, panel, column), v_set(0.0f));
+    *PLACE(to, panel, hot) = 1.0f;
+}
+
 /* A quotient without a division: q = x y with y = 1 / divisor, corrected by its own remainder, is the correctly rounded x /
  * divisor (P. Markstein, IBM J. Res. Dev. 34, 1990); the remainder is exact. */
 INLINED vf quotient(vf x, vf divisor, vf reciprocal)
@@ -45,6 +74,7 @@ static void spread_u8(size_t n, const uint8_t *x, float divisor, size_t panel, f
         v_store(PLACE(to, panel, column), quotient(v_load_u8(x + column), by, reciprocal));
     for (; column < n; column++) /* by the same operations: where the reciprocal is 0 or infinite, too */
         *PLACE(to, panel, column) = quotient_of_one((float)x[column], divisor, 1.0f / divisor);
+    clear_rest(n, panel, to);
 }
 
 /* Twelve chains on each of two vectors of operands: enough to hide the latency of two multiply-add units. Factors are

@@ -29,6 +29,8 @@ const bp_kernels ISA(bp_kernels) = {
     .adam = adam,
     .scale = scale,
     .transpose = transpose,
+    .spread_f32 = spread_f32,
+    .one_hot = one_hot,
     .spread_u8 = spread_u8,
     .peak = peak,
 };

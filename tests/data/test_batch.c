@@ -63,6 +63,8 @@ static void begin(subject *s, uint32_t inputs, uint32_t outputs)
 
 static float wanted_x(const subject *s, size_t row, size_t j)
 {
+    if (j >= s->examples.inputs)
+        return 0;
     return s->examples.x_type == BP_TYPE_U8 ? (float)((double)s->bytes[row * STRIDE + j] / 255) : s->floats[row * STRIDE + j];
 }
 
@@ -85,13 +87,13 @@ static size_t row_at(const uint64_t *rows, uint64_t first_row, size_t count, siz
 
 static void check_place(const subject *s, size_t place, size_t row)
 {
-    size_t y_columns = (s->examples.outputs + 31) / 32 * 32;
+    size_t x_columns = (s->examples.inputs + 31) / 32 * 32, y_columns = (s->examples.outputs + 31) / 32 * 32;
 
     cr_assert_eq(s->weights[place], row == SIZE_MAX ? 7 : s->examples.weight ? s->weight[row] : 1, "weight at %zu", place);
     for (size_t j = 0; j < PANELS * 32; j++) {
         float x = s->x_panels[j / 32 * s->batch.panel + 32 * place + j % 32],
               y = s->y_panels[j / 32 * s->batch.panel + 32 * place + j % 32];
-        float x_wanted = row != SIZE_MAX && j < s->examples.inputs ? wanted_x(s, row, j) : 7;
+        float x_wanted = row != SIZE_MAX && j < x_columns ? wanted_x(s, row, j) : 7;
         float y_wanted = row != SIZE_MAX && j < y_columns ? wanted_y(s, row, j) : 7;
         if (x != x_wanted || y != y_wanted)
             cr_assert_fail("place %zu, column %zu: x %a, y %a, not %a, %a", place, j, (double)x, (double)y, (double)x_wanted,

@@ -50,7 +50,7 @@ static void check_spread(const bp_kernels *table, size_t n, unsigned start, size
     table->spread_u8(n, x, 255.0f, panel, to);
     for (size_t i = 0; i < room; i++) {
         size_t j = i / panel * 32 + i % panel;
-        float wanted = i % panel < 32 && j < n ? (float)((double)x[j] / 255) : 7;
+        float wanted = i % panel >= 32 ? 7 : j < n ? (float)((double)x[j] / 255) : 0;
         if (to[i] != wanted)
             cr_assert_fail("%s, n %zu, panel %zu: [%zu] is %a, not %a", table->name, n, panel, i, (double)to[i], (double)wanted);
     }
@@ -67,6 +67,41 @@ Test(shapes, bytes_are_divided_and_rounded_once)
             for (size_t panel = 32; panel <= 96; panel += 64)
                 check_spread(tables[t], n, (unsigned)n * 17, panel, &bytes, &floats);
     fence_free(&bytes);
+    fence_free(&floats);
+}
+
+/* The same for n floats, and for a row that is 1 in column `hot` alone. */
+static void check_row(const bp_kernels *table, size_t n, size_t hot, size_t panel, const fence *numbers, const fence *floats)
+{
+    size_t room = (n - 1) / 32 * panel + 32;
+    float *x = fence_floats(numbers, n, n % 2), *to = fence_floats(floats, 2 * room, n % 2), *row = to + room;
+
+    for (size_t j = 0; j < n; j++)
+        x[j] = (float)j + 0.5f;
+    for (size_t i = 0; i < 2 * room; i++)
+        to[i] = 7;
+    table->spread_f32(n, x, panel, to);
+    table->one_hot(n, hot, panel, row);
+    for (size_t i = 0; i < room; i++) {
+        size_t j = i / panel * 32 + i % panel;
+        bool inside = i % panel < 32;
+        if (to[i] != (!inside ? 7 : j < n ? x[j] : 0) || row[i] != (!inside ? 7 : j == hot))
+            cr_assert_fail("%s, n %zu, hot %zu, panel %zu: [%zu] is %g and %g", table->name, n, hot, panel, i, (double)to[i],
+                           (double)row[i]);
+    }
+}
+
+Test(shapes, rows_are_spread_and_padded_with_zero)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    fence numbers = fence_make(100 * sizeof(float)), floats = fence_make(2 * 4 * 96 * sizeof(float));
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t n = 1; n <= 100; n++)
+            for (size_t panel = 32; panel <= 96; panel += 64)
+                check_row(tables[t], n, 5 * n / 7, panel, &numbers, &floats);
+    fence_free(&numbers);
     fence_free(&floats);
 }
 
