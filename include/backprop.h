@@ -11,14 +11,16 @@
  * The library never prints and never exits.
  *
  * Memory. What a _create, _read, _fit or _load function hands out belongs to the caller and is given back to the
- * matching _free, which accepts NULL. A bp_allocator is copied into the handle; NULL stands for aligned_alloc and free.
- * Text and arrays handed in are copied unless "borrow" is said. Nothing is allocated during a step.
+ * matching _free, which accepts NULL. No other handle, array or result argument may be NULL unless its function says so.
+ * A bp_allocator is copied into the handle; NULL stands for aligned_alloc and free. Text and arrays handed in are copied
+ * unless "borrow" is said. Nothing is allocated during a step.
  *
  * Threads. Functions on different handles may run at once; on one handle, only those that take it as const. One thread
  * is used unless settings say more. Callbacks run on the calling thread, outside any parallel region.
  *
  * Numbers. Matrices are row-major, W is [inputs, outputs]. Results depend on data, settings and seed alone: not on
- * threads, instruction set or gradient strategy. The floating-point control state of the caller is as it was afterwards. */
+ * threads, instruction set or gradient strategy, nor on the caller's floating-point state (direction of rounding, subnormals,
+ * traps), which is as it was afterwards. */
 #ifndef BACKPROP_H
 #define BACKPROP_H
 
@@ -482,7 +484,7 @@ BP_API bp_status bp_trainer_resume(bp_trainer *trainer, const char *path, bp_err
 
 /* How steps are computed, and why, as text in the caller's buffer, cut at `capacity`. Returns the length of the whole. */
 BP_API size_t bp_trainer_plan(const bp_trainer *trainer, char *text, size_t capacity);
-BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer);  /* really used */
+BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer);  /* really used; in a child of fork one does the work of all */
 BP_API const char *bp_trainer_isa(const bp_trainer *trainer);   /* "avx512"; static text */
 
 /* ---------------------------------------------------------------------------------------------- trace and gradcheck */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "float_state.h"
 #include "nearest.h"
 #include "settings_table.h"
 #include "text.h"
@@ -226,7 +227,7 @@ static bp_status read_entry(const bp_setting_entry *entry, bp_settings *settings
     return read_count(entry, settings, text, error);
 }
 
-void bp_settings_init(bp_settings *settings, size_t size)
+static BP_OUT_OF_LINE void initialise(bp_settings *settings, size_t size)
 {
     memset(settings, 0, size);
     settings->size = size;
@@ -235,7 +236,14 @@ void bp_settings_init(bp_settings *settings, size_t size)
             (void)read_entry(entry, settings, entry->setting.initial, NULL); /* a test reads every default */
 }
 
-bp_status bp_settings_set(bp_settings *settings, const char *key, const char *text, bp_error *error)
+void bp_settings_init(bp_settings *settings, size_t size)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    initialise(settings, size);
+    bp_float_end(host);
+}
+
+static BP_OUT_OF_LINE bp_status set_from_text(bp_settings *settings, const char *key, const char *text, bp_error *error)
 {
     const bp_setting_entry *entry = find_held(settings, key, error);
 
@@ -246,6 +254,14 @@ bp_status bp_settings_set(bp_settings *settings, const char *key, const char *te
     BP_TRY(read_entry(entry, settings, text, error));
     settings->given |= (uint64_t)1 << (entry - bp_setting_table);
     return BP_OK;
+}
+
+bp_status bp_settings_set(bp_settings *settings, const char *key, const char *text, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = set_from_text(settings, key, text, error);
+    bp_float_end(host);
+    return status;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- writing */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "float_state.h"
 #include "settings.h"
 #include "settings_table.h"
 #include "text.h"
@@ -111,7 +112,7 @@ static bp_status check_network(const bp_settings *settings, bp_error *error)
     return BP_OK;
 }
 
-bp_status bp_settings_check(const bp_settings *settings, bp_error *error)
+static BP_OUT_OF_LINE bp_status check_all(const bp_settings *settings, bp_error *error)
 {
     bp_settings full;
 
@@ -125,4 +126,12 @@ bp_status bp_settings_check(const bp_settings *settings, bp_error *error)
     BP_TRY(check_loss(&full, error));
     BP_TRY(check_metric(&full, error));
     return check_network(&full, error);
+}
+
+bp_status bp_settings_check(const bp_settings *settings, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = check_all(settings, error);
+    bp_float_end(host);
+    return status;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "float_state.h"
+
 static locale_t c_locale;
 
 static void make_c_locale(void)
@@ -48,7 +50,7 @@ static bool print_special(double value, char text[32])
     return true;
 }
 
-size_t bp_text_f64(double value, char text[32])
+static BP_OUT_OF_LINE size_t print_f64(double value, char text[32])
 {
     if (!print_special(value, text))
         for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice for a double */
@@ -59,7 +61,15 @@ size_t bp_text_f64(double value, char text[32])
     return strlen(text);
 }
 
-size_t bp_text_f32(float value, char text[32])
+size_t bp_text_f64(double value, char text[32])
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    size_t length = print_f64(value, text);
+    bp_float_end(host);
+    return length;
+}
+
+static BP_OUT_OF_LINE size_t print_f32(float value, char text[32])
 {
     if (!print_special((double)value, text))
         for (int digits = 6; digits <= 9; digits++) { /* 9 always suffice for a float */
@@ -68,6 +78,14 @@ size_t bp_text_f32(float value, char text[32])
                 break;
         }
     return strlen(text);
+}
+
+size_t bp_text_f32(float value, char text[32])
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    size_t length = print_f32(value, text);
+    bp_float_end(host);
+    return length;
 }
 
 static bool is_digit(char c)

@@ -14,7 +14,8 @@ size_t bp_text_f64(double value, char text[32]);
 size_t bp_text_f32(float value, char text[32]);
 
 /* Reads all `length` bytes as one decimal number, sign and exponent allowed, correctly rounded; no spaces, no hexadecimal, no
- * infinity, no NaN. False where they are anything else; *value is then +-infinity where they are a number beyond f64. */
+ * infinity, no NaN. False where they are anything else; *value is then +-infinity where they are a number beyond f64. The
+ * caller has begun a state of float_state.h, once for many numbers. */
 bool bp_text_parse_f64(const char *text, size_t length, double *value);
 
 /* The same for a whole number without sign. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "float_state.h"
 #include "memory.h"
 #include "size.h"
 #include "text.h"
@@ -250,7 +251,8 @@ bp_status bp_dataset_column(const bp_dataset *dataset, uint64_t column, bp_colum
     return BP_OK;
 }
 
-bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity, bp_error *error)
+static BP_OUT_OF_LINE bp_status write_field(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity,
+                                            bp_error *error)
 {
     char number[32];
 
@@ -261,6 +263,14 @@ bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t colu
     if (capacity)
         snprintf(text, capacity, "%s", bp_column_text(&dataset->columns[column], row, number));
     return BP_OK;
+}
+
+bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = write_field(dataset, row, column, text, capacity, error);
+    bp_float_end(host);
+    return status;
 }
 
 bp_status bp_dataset_fail(const bp_dataset *dataset, uint64_t row, bp_error *error, const char *format, ...)

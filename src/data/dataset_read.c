@@ -7,6 +7,7 @@
 #include "csv.h"
 #include "error.h"
 #include "file.h"
+#include "float_state.h"
 #include "idx.h"
 #include "memory.h"
 #include "settings.h"
@@ -162,8 +163,8 @@ static bp_status read_by_name(const char *path, const bp_settings *settings, boo
     return refuse_format(path, error);
 }
 
-bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
-                          bp_dataset **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status read_whole(const char *path, const bp_settings *settings, int target_optional,
+                                           const bp_allocator *allocator, bp_dataset **result, bp_error *error)
 {
     bp_settings full;
     bp_dataset *dataset;
@@ -177,4 +178,13 @@ bp_status bp_dataset_read(const char *path, const bp_settings *settings, int tar
     }
     *result = dataset;
     return BP_OK;
+}
+
+bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
+                          bp_dataset **result, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = read_whole(path, settings, target_optional, allocator, result, error);
+    bp_float_end(host);
+    return status;
 }

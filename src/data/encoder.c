@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "float_state.h"
 #include "memory.h"
 
 bp_status bp_encoder_new(const bp_allocator *allocator, bp_encoder **result, bp_error *error)
@@ -121,7 +122,7 @@ const char *bp_encoder_target(const bp_encoder *encoder, uint32_t index)
     return index < encoder->target_count ? encoder->targets[index].name : NULL;
 }
 
-void bp_encoder_decode(const bp_encoder *encoder, uint64_t m, double *y)
+static BP_OUT_OF_LINE void decode(const bp_encoder *encoder, uint64_t m, double *y)
 {
     if (encoder->task != BP_TASK_REGRESSION)
         return;
@@ -130,4 +131,11 @@ void bp_encoder_decode(const bp_encoder *encoder, uint64_t m, double *y)
             double *value = &y[row * encoder->target_count + i];
             *value = *value * encoder->targets[i].scale + encoder->targets[i].mean;
         }
+}
+
+void bp_encoder_decode(const bp_encoder *encoder, uint64_t m, double *y)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    decode(encoder, m, y);
+    bp_float_end(host);
 }

@@ -5,6 +5,7 @@
 #include "encoder_bind.h"
 #include "error.h"
 #include "examples.h"
+#include "float_state.h"
 #include "memory.h"
 
 #define TILE ((uint64_t)64) /* rows written column by column while they stay in cache */
@@ -204,8 +205,8 @@ static bp_status make_examples(const bp_bound *a, bp_examples **result, bp_error
     return BP_OK;
 }
 
-bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset, int with_targets, const bp_allocator *allocator,
-                           bp_examples **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status apply(const bp_encoder *encoder, const bp_dataset *dataset, int with_targets,
+                                      const bp_allocator *allocator, bp_examples **result, bp_error *error)
 {
     bp_bound a = {.encoder = encoder, .dataset = dataset, .with_targets = with_targets != 0};
 
@@ -214,5 +215,14 @@ bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset,
     if (status == BP_OK)
         status = make_examples(&a, result, error);
     bp_pool_release(&a.pool);
+    return status;
+}
+
+bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset, int with_targets, const bp_allocator *allocator,
+                           bp_examples **result, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = apply(encoder, dataset, with_targets, allocator, result, error);
+    bp_float_end(host);
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include "encoder_column.h"
 #include "error.h"
+#include "float_state.h"
 #include "settings.h"
 
 typedef struct fitting {
@@ -213,8 +214,8 @@ static bp_status fit_all(const fitting *f, bp_error *error)
     return bp_encoder_finish(f->encoder, error);
 }
 
-bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, const bp_allocator *allocator,
-                         bp_encoder **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings,
+                                    const bp_allocator *allocator, bp_encoder **result, bp_error *error)
 {
     fitting f = {.dataset = dataset, .rows = rows};
     bp_settings full;
@@ -233,4 +234,13 @@ bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_setti
     }
     *result = f.encoder;
     return BP_OK;
+}
+
+bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, const bp_allocator *allocator,
+                         bp_encoder **result, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = fit(dataset, rows, settings, allocator, result, error);
+    bp_float_end(host);
+    return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "float_state.h"
 #include "memory.h"
 #include "size.h"
 #include "sum.h"
@@ -103,8 +104,8 @@ static void borrow(bp_examples *examples, const bp_array *x, const bp_array *y)
     examples->y_stride = y->stride ? (size_t)y->stride / sizeof(float) : (size_t)y->columns;
 }
 
-bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
-                             bp_examples **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status borrow_scaled(const bp_array *x, const bp_array *y, const bp_array *weight,
+                                              const bp_allocator *allocator, bp_examples **result, bp_error *error)
 {
     bp_allocator memory = bp_allocator_or_default(allocator);
 
@@ -121,6 +122,15 @@ bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_arra
     }
     *result = examples;
     return BP_OK;
+}
+
+bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
+                             bp_examples **result, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = borrow_scaled(x, y, weight, allocator, result, error);
+    bp_float_end(host);
+    return status;
 }
 
 uint64_t bp_examples_rows(const bp_examples *examples)
@@ -151,7 +161,7 @@ static void copy_y(const bp_examples *examples, uint64_t row, float *y)
     }
 }
 
-bp_status bp_examples_row(const bp_examples *examples, uint64_t row, float *x, float *y, bp_error *error)
+static BP_OUT_OF_LINE bp_status copy_row(const bp_examples *examples, uint64_t row, float *x, float *y, bp_error *error)
 {
     if (row >= examples->rows)
         return bp_fail(error, BP_INVALID, "row %llu of %llu (rows count from 0)", (unsigned long long)row,
@@ -163,6 +173,14 @@ bp_status bp_examples_row(const bp_examples *examples, uint64_t row, float *x, f
     if (y)
         copy_y(examples, row, y);
     return BP_OK;
+}
+
+bp_status bp_examples_row(const bp_examples *examples, uint64_t row, float *x, float *y, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = copy_row(examples, row, x, y, error);
+    bp_float_end(host);
+    return status;
 }
 
 void bp_examples_free(bp_examples *examples)

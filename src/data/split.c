@@ -7,6 +7,7 @@
 
 #include "dataset.h"
 #include "error.h"
+#include "float_state.h"
 #include "memory.h"
 #include "random.h"
 #include "settings.h"
@@ -129,8 +130,8 @@ static uint64_t complement(const uint64_t *validation, uint64_t count, uint64_t 
     return kept;
 }
 
-bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training, uint64_t *training_count,
-                           uint64_t *validation, uint64_t *validation_count, bp_error *error)
+static BP_OUT_OF_LINE bp_status split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training,
+                                      uint64_t *training_count, uint64_t *validation, uint64_t *validation_count, bp_error *error)
 {
     bp_settings full;
     size_t bytes;
@@ -153,4 +154,13 @@ bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *setting
     *validation_count = count;
     *training_count = complement(validation, count, dataset->rows, training);
     return BP_OK;
+}
+
+bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training, uint64_t *training_count,
+                           uint64_t *validation, uint64_t *validation_count, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = split(dataset, settings, training, training_count, validation, validation_count, error);
+    bp_float_end(host);
+    return status;
 }

@@ -7,6 +7,7 @@
 
 #include "encoder.h"
 #include "error.h"
+#include "float_state.h"
 #include "layout.h"
 #include "memory.h"
 #include "model.h"
@@ -273,8 +274,8 @@ static bp_status load(loading *l, const bp_settings *callers, bp_settings *merge
 }
 
 /* Everything is read, even where the caller takes a part of it: a damaged model is refused by all. */
-static bp_status open_model(const bp_safetensors *file, const bp_allocator *allocator, bp_network **network, bp_encoder **encoder,
-                            bp_settings *settings, bp_error *error)
+static BP_OUT_OF_LINE bp_status take_model(const bp_safetensors *file, const bp_allocator *allocator, bp_network **network,
+                                           bp_encoder **encoder, bp_settings *settings, bp_error *error)
 {
     loading l = {.allocator = bp_allocator_or_default(allocator), .file = file};
     bp_settings merged;
@@ -293,6 +294,15 @@ static bp_status open_model(const bp_safetensors *file, const bp_allocator *allo
     }
     bp_network_free(l.network);
     bp_encoder_free(l.encoder);
+    return status;
+}
+
+static bp_status open_model(const bp_safetensors *file, const bp_allocator *allocator, bp_network **network, bp_encoder **encoder,
+                            bp_settings *settings, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = take_model(file, allocator, network, encoder, settings, error);
+    bp_float_end(host);
     return status;
 }
 

@@ -5,58 +5,19 @@
 #include <omp.h>
 #include <pthread.h>
 
+#include "float_state.h"
 #include "size.h"
 
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-
-typedef unsigned control_state;
-
-/* All exceptions masked, round to nearest, FTZ and DAZ. */
-#define COMPUTING 0x9fc0u
-
-static control_state control_get(void)
-{
-    return _mm_getcsr();
-}
-
-static void control_set(control_state state)
-{
-    _mm_setcsr(state);
-}
-#elif defined(__aarch64__)
-typedef uint64_t control_state;
-
-#define COMPUTING ((uint64_t)1 << 24) /* FZ */
-
-static control_state control_get(void)
-{
-    control_state state;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(state));
-    return state;
-}
-
-static void control_set(control_state state)
-{
-    __asm__ volatile("msr fpcr, %0" : : "r"(state));
-}
-#else
-#error "backprop is for x86-64 and aarch64"
-#endif
-
-/* Out of line, so that no arithmetic of `work` can move across the instructions that set and restore the state: gcc 12 was
- * seen to move a division past the restoring one. */
-static __attribute__((noinline)) void call_work(bp_team_work *work, void *context, bp_member member)
+static BP_OUT_OF_LINE void call_work(bp_team_work *work, void *context, bp_member member)
 {
     work(context, member);
 }
 
 static void work_with_flushing(bp_team_work *work, void *context, bp_member member)
 {
-    control_state host = control_get();
-    control_set(COMPUTING);
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_FLUSHED);
     call_work(work, context, member);
-    control_set(host);
+    bp_float_end(host);
 }
 
 static unsigned generation; /* written by the child of a fork alone, before it has other threads */
@@ -88,12 +49,12 @@ static __attribute__((noinline)) void run_in_parallel(unsigned threads, bp_team_
 
 void bp_team_run(unsigned threads, bp_team_work *work, void *context)
 {
-    control_state host = control_get(); /* the runtime computes too: clang's raises flags when it starts */
+    bp_float_state host = bp_float_get(); /* the runtime computes too: clang's raises flags when it starts */
     if (threads <= 1 || omp_in_parallel() || bp_team_generation() > 0)
         work_with_flushing(work, context, (bp_member){0, 1});
     else
         run_in_parallel(threads, work, context);
-    control_set(host);
+    bp_float_end(host);
 }
 
 void bp_team_barrier(bp_member member)

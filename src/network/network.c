@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "float_state.h"
 #include "initialisation.h"
 #include "memory.h"
 
@@ -28,8 +29,8 @@ static bp_status plan_network(const bp_settings *settings, uint32_t inputs, uint
     return bp_layout_make(settings->hidden_count + 1, sizes, (bp_activation)settings->activation, layout, error);
 }
 
-bp_status bp_network_create(const bp_settings *settings, uint32_t inputs, uint32_t outputs, const bp_allocator *allocator,
-                            bp_network **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status create(const bp_settings *settings, uint32_t inputs, uint32_t outputs,
+                                       const bp_allocator *allocator, bp_network **result, bp_error *error)
 {
     bp_layout layout;
     bp_allocator chosen = bp_allocator_or_default(allocator);
@@ -47,6 +48,15 @@ bp_status bp_network_create(const bp_settings *settings, uint32_t inputs, uint32
     bp_initialise(network, (bp_init_scheme)settings->init_scheme, settings->seed);
     *result = network;
     return BP_OK;
+}
+
+bp_status bp_network_create(const bp_settings *settings, uint32_t inputs, uint32_t outputs, const bp_allocator *allocator,
+                            bp_network **result, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = create(settings, inputs, outputs, allocator, result, error);
+    bp_float_end(host);
+    return status;
 }
 
 void bp_network_free(bp_network *network)

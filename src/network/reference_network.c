@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "error.h"
+#include "float_state.h"
 #include "memory.h"
 #include "reference.h"
 
@@ -44,7 +45,8 @@ static bp_status read_shape(const bp_network *network, uint32_t layers, uint32_t
     return BP_OK;
 }
 
-bp_status bp_reference_of_network(const bp_network *network, const bp_allocator *allocator, bp_reference **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status copy_of(const bp_network *network, const bp_allocator *allocator, bp_reference **result,
+                                        bp_error *error)
 {
     uint32_t sizes[BP_HIDDEN_MAX + 2];
     bp_activation hidden = BP_IDENTITY;
@@ -59,4 +61,12 @@ bp_status bp_reference_of_network(const bp_network *network, const bp_allocator 
     }
     *result = reference;
     return BP_OK;
+}
+
+bp_status bp_reference_of_network(const bp_network *network, const bp_allocator *allocator, bp_reference **result, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = copy_of(network, allocator, result, error);
+    bp_float_end(host);
+    return status;
 }

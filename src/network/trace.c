@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "error.h"
+#include "float_state.h"
 #include "memory.h"
 #include "reference.h"
 
@@ -10,8 +11,8 @@ struct bp_trace {
     double loss;
 };
 
-bp_status bp_trace_create(const bp_network *network, const float *x, const float *y, const bp_allocator *allocator,
-                          bp_trace **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status create(const bp_network *network, const float *x, const float *y, const bp_allocator *allocator,
+                                       bp_trace **result, bp_error *error)
 {
     bp_reference *reference;
 
@@ -30,6 +31,15 @@ bp_status bp_trace_create(const bp_network *network, const float *x, const float
     trace->reference = reference;
     *result = trace;
     return BP_OK;
+}
+
+bp_status bp_trace_create(const bp_network *network, const float *x, const float *y, const bp_allocator *allocator,
+                          bp_trace **result, bp_error *error)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = create(network, x, y, allocator, result, error);
+    bp_float_end(host);
+    return status;
 }
 
 double bp_trace_loss(const bp_trace *trace)

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "examples.h"
 #include "fingerprint.h"
+#include "float_state.h"
 #include "sampler.h"
 #include "schedule.h"
 #include "size.h"
@@ -330,7 +331,7 @@ static double last_rate(const bp_trainer *trainer)
     return trainer->updates ? bp_schedule_rate(&trainer->settings, trainer->updates - 1, trainer->total_updates) : 0.0;
 }
 
-bp_progress bp_fit_progress(const bp_fit *fit)
+static BP_OUT_OF_LINE bp_progress progress_of(const bp_fit *fit)
 {
     const bp_fit_state *state = &fit->trainer->fit;
 
@@ -347,6 +348,14 @@ bp_progress bp_fit_progress(const bp_fit *fit)
         .validation = state->validation,
         .best_epoch = state->stopping.best_epoch,
     };
+}
+
+bp_progress bp_fit_progress(const bp_fit *fit)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_progress progress = progress_of(fit);
+    bp_float_end(host);
+    return progress;
 }
 
 void bp_fit_restore(bp_trainer *trainer, const float *parameters)
