@@ -81,7 +81,7 @@ typedef struct journey {
 static bp_status set_up(journey *j, bp_settings *settings)
 {
     static const char *const given[][2] = {
-        {"target", "y"},         {"weight-column", "weight"},  {"validation-split", "0.31"},
+        {"target", "y"},         {"weight-column", "weight"},  {"validation-split", "0.35"},
         {"hidden", "7"},         {"activation", "tanh"},       {"learning-rate", "0.0123456789012345678"},
         {"schedule", "cosine"},  {"optimizer", "adam"},        {"beta2", "0.98765432109876543"},
         {"batch-size", "16"},    {"epochs", "3"},              {"patience", "2"},
