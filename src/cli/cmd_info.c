@@ -9,6 +9,7 @@
 #include "report.h"
 #include "safetensors.h"
 #include "settings.h"
+#include "shown.h"
 
 typedef struct model {
     bp_network *network;
@@ -61,8 +62,10 @@ static void print_names(const char *title, const bp_encoder *encoder, const char
                         uint32_t count)
 {
     printf("%-11s %lu:", title, (unsigned long)count);
-    for (uint32_t i = 0; i < count && i < NAMES_SHOWN; i++)
-        printf("%s %s", i ? "," : "", name(encoder, i));
+    for (uint32_t i = 0; i < count && i < NAMES_SHOWN; i++) {
+        printf(i ? ", " : " ");
+        bp_shown_print(name(encoder, i), 0, SIZE_MAX);
+    }
     printf(count > NAMES_SHOWN ? ", ... (--json has all)\n" : "\n");
 }
 
@@ -149,13 +152,18 @@ static int print_tensors_json(const bp_safetensors *file)
     return bp_json_print(object);
 }
 
+#define VALUE_SHOWN 200
+
 static void print_tensors(const bp_safetensors *file)
 {
-    for (size_t i = 0; i < file->pair_count; i++)
-        printf("%-24s %.200s%s\n", file->metadata[i].key, file->metadata[i].value,
-               strlen(file->metadata[i].value) > 200 ? " ..." : "");
+    for (size_t i = 0; i < file->pair_count; i++) {
+        bp_shown_print(file->metadata[i].key, 25, SIZE_MAX);
+        bp_shown_print(file->metadata[i].value, 0, VALUE_SHOWN);
+        printf(strlen(file->metadata[i].value) > VALUE_SHOWN ? " ...\n" : "\n");
+    }
     for (size_t i = 0; i < file->tensor_count; i++) {
-        printf("%-24s %s [", file->tensors[i].name, bp_dtype_name(file->tensors[i].dtype));
+        bp_shown_print(file->tensors[i].name, 24, SIZE_MAX);
+        printf(" %s [", bp_dtype_name(file->tensors[i].dtype));
         for (uint32_t d = 0; d < file->tensors[i].rank; d++)
             printf("%s%llu", d ? ", " : "", (unsigned long long)file->tensors[i].shape[d]);
         printf("]\n");
@@ -240,9 +248,11 @@ static void print_data(const bp_dataset *dataset)
     for (uint64_t i = 0; i < columns && bp_dataset_column(dataset, i, &info, NULL) == BP_OK; i++) {
         if (columns > COLUMNS_SHOWN && i >= COLUMNS_SHOWN - 10 && i < columns - 10) /* the last are worth seeing: targets */
             continue;
-        printf("  %-24s %-10s", info.name, kind_of(&info));
+        printf("  ");
+        bp_shown_print(info.name, 24, SIZE_MAX);
+        printf(" %s", kind_of(&info));
         if (info.categorical)
-            printf(" %llu", (unsigned long long)info.categories);
+            printf(": %llu", (unsigned long long)info.categories);
         printf("%s%s%s\n", info.has_missing ? ", some missing" : "", info.role ? ", " : "", info.role ? role_of(&info) : "");
         if (columns > COLUMNS_SHOWN && i == COLUMNS_SHOWN - 11)
             printf("  ... (--json has all)\n");

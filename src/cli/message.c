@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "shown.h"
+
 static bool line_open;
 
 void bp_message_line_is_open(bool open)
@@ -26,9 +28,7 @@ static void say(const char *format, va_list list)
     char text[2048];
 
     vsnprintf(text, sizeof text, format, list);
-    for (char *c = text; *c; c++)
-        if (((unsigned char)*c < ' ' && *c != '\n') || *c == 127)
-            *c = '?';
+    bp_shown_clean(text);
     fprintf(stderr, colour() ? "%s\033[1mbackprop:\033[0m %s\n" : "%sbackprop: %s\n", line_open ? "\r\033[K" : "", text);
     line_open = false;
 }

@@ -6,9 +6,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "message.h"
+#include "shown.h"
 
 json_t *bp_json_number(double value)
 {
@@ -74,7 +76,8 @@ json_t *bp_json_metrics(const bp_metrics *metrics, bp_task task)
 
 int bp_json_print(json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    size_t escaped = isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0; /* jansson lets DEL and C1 through */
+    char *text = object ? json_dumps(object, JSON_COMPACT | escaped) : NULL;
 
     json_decref(object);
     if (!text) {
@@ -122,5 +125,5 @@ void bp_setting_print(const bp_settings *settings, const char *key)
     char text[BP_TEXT_MAX];
 
     if (bp_settings_get(settings, key, text, sizeof text, NULL) == BP_OK)
-        printf("%s", text);
+        bp_shown_print(text, 0, SIZE_MAX);
 }

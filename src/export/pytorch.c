@@ -26,13 +26,15 @@ __attribute__((format(printf, 2, 3))) static void add(source *s, const char *for
     s->length += more > 0 ? (size_t)more : 0;
 }
 
-/* A Python string; UTF-8 stands as it is. */
+/* A Python string; UTF-8 stands as it is, but for control characters, which a terminal would obey. */
 static void add_string(source *s, const char *string)
 {
     add(s, "\"");
     for (const unsigned char *c = (const unsigned char *)string; *c; c++)
         if (*c == '"' || *c == '\\')
             add(s, "\\%c", *c);
+        else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
+            add(s, "\\x%02x", (unsigned)*++c);
         else if (*c < 0x20 || *c == 0x7f)
             add(s, "\\x%02x", (unsigned)*c);
         else

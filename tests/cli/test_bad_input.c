@@ -103,3 +103,23 @@ Test(bad_input, control_characters_of_a_file_do_not_reach_the_terminal)
     write_text("data.csv", "x,\033[31my\n1,2\n");
     cr_assert(!strchr(run_program(2, "train data.csv")->err, '\033'));
 }
+
+static void expect_no_control(const char *arguments)
+{
+    const outcome *o = run_program(0, "%s", arguments);
+    cr_assert(!strchr(o->out, '\033'), "%s: %s", arguments, o->out);
+    cr_assert(!strstr(o->out, "\302\233"), "%s: %s", arguments, o->out);
+    cr_assert(!strchr(o->err, '\033'), "%s: %s", arguments, o->err);
+}
+
+/* U+009B begins sequences as ESC [ does. */
+Test(bad_input, control_characters_of_names_are_not_shown_by_info)
+{
+    write_text("data.csv", "x\033[31m,y\na,b\033[2J\nb,c\302\2332J\na,b\033[2J\n");
+    run_program(0, "train data.csv --target y --epochs 1 --hidden 3 --validation-split 0 -q -o model --checkpoint state");
+    expect_no_control("info model");
+    expect_no_control("info model --pytorch");
+    expect_no_control("info data.csv");
+    expect_no_control("info state");
+    cr_assert(strstr(run_program(0, "predict model data.csv")->out, "b\033[2J"), "a file gets the names as they are");
+}
