@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "csv_text.h"
 #include "file.h"
 #include "message.h"
+#include "places.h"
+#include "shown.h"
 #include "size.h"
 #include "subject.h"
 
@@ -28,6 +31,7 @@ typedef struct prediction {
     uint64_t *kept; /* [kept_count]: columns */
     size_t kept_count;
     char *field; /* [FIELD_MAX] */
+    bool to_person; /* the output is a terminal, which control characters of a name must not reach */
 } prediction;
 
 /* ------------------------------------------------------------------------------------------------------------- keep */
@@ -59,6 +63,18 @@ static int find_kept(prediction *p, const char *list)
 
 /* ------------------------------------------------------------------------------------------------------------ lines */
 
+/* A class's name or what is in p->field, the latter changed where a person is to read it. */
+static void print_text(const prediction *p, int first, const char *text, FILE *file)
+{
+    if (p->to_person) {
+        if (text != p->field)
+            snprintf(p->field, FIELD_MAX, "%s", text);
+        bp_shown_clean(p->field);
+        text = p->field;
+    }
+    bp_csv_text(file, first, text);
+}
+
 /* A binary network has one output, which says how likely the second class is. */
 static float probability(const prediction *p, const float *y, uint32_t class)
 {
@@ -82,24 +98,24 @@ static void print_header(const prediction *p, FILE *file)
 
     for (size_t i = 0; i < p->kept_count; i++) {
         bp_dataset_column(p->subject.dataset, p->kept[i], &info, NULL);
-        bp_csv_text(file, i == 0, info.name);
+        print_text(p, i == 0, info.name, file);
     }
     if (p->subject.info.classes)
         bp_csv_text(file, p->kept_count == 0, "class");
     for (uint32_t c = 0; c < p->subject.info.classes; c++) {
         snprintf(p->field, FIELD_MAX, "%s%s", prefix, bp_encoder_class(encoder, c));
-        bp_csv_text(file, 0, p->field);
+        print_text(p, 0, p->field, file);
     }
     for (uint32_t t = 0; t < p->subject.info.targets && !p->subject.info.classes; t++) {
         snprintf(p->field, FIELD_MAX, "predicted_%s", bp_encoder_target(encoder, t));
-        bp_csv_text(file, p->kept_count + t == 0, p->field);
+        print_text(p, p->kept_count + t == 0, p->field, file);
     }
     putc('\n', file);
 }
 
 static void print_classes(const prediction *p, const float *y, FILE *file)
 {
-    bp_csv_text(file, p->kept_count == 0, bp_encoder_class(p->subject.encoder, likeliest(p, y)));
+    print_text(p, p->kept_count == 0, bp_encoder_class(p->subject.encoder, likeliest(p, y)), file);
     for (uint32_t c = 0; c < p->subject.info.classes; c++)
         bp_csv_float(file, 0, probability(p, y, c));
 }
@@ -119,7 +135,7 @@ static void print_row(const prediction *p, uint64_t row, FILE *file)
 
     for (size_t i = 0; i < p->kept_count; i++) {
         bp_dataset_text(p->subject.dataset, row, p->kept[i], p->field, FIELD_MAX, NULL);
-        bp_csv_text(file, i == 0, p->field);
+        print_text(p, i == 0, p->field, file);
     }
     if (p->subject.info.classes)
         print_classes(p, y, file);
@@ -128,8 +144,11 @@ static void print_row(const prediction *p, uint64_t row, FILE *file)
     putc('\n', file);
 }
 
-static void print_all(const prediction *p, FILE *file)
+static void print_all(prediction *p, FILE *file)
 {
+    int fd = fileno(file); /* -1: memory */
+
+    p->to_person = fd >= 0 && isatty(fd);
     print_header(p, file);
     for (uint64_t row = 0; row < p->rows && !ferror(file); row++)
         print_row(p, row, file);
@@ -144,7 +163,7 @@ static int refused(const char *path)
 }
 
 /* A device or a pipe takes lines as they come. */
-static int print_to_stream(const prediction *p, const char *path)
+static int print_to_stream(prediction *p, const char *path)
 {
     FILE *file = fopen(path, "w");
 
@@ -156,7 +175,7 @@ static int print_to_stream(const prediction *p, const char *path)
 }
 
 /* A file is made in memory and replaced as a whole. */
-static int print_to_file(const prediction *p, const char *path)
+static int print_to_file(prediction *p, const char *path)
 {
     bp_file_piece piece = {NULL, 0};
     char *text = NULL;
@@ -177,7 +196,7 @@ static int print_to_file(const prediction *p, const char *path)
     return code;
 }
 
-static int print(const prediction *p)
+static int print(prediction *p)
 {
     const char *path = p->arguments->option[BP_OPTION_OUTPUT_CSV];
     struct stat status;
@@ -225,8 +244,10 @@ static int take_memory(prediction *p)
 static int predict(prediction *p)
 {
     const char *keep = p->arguments->option[BP_OPTION_KEEP];
-    int code = bp_subject_open(&p->subject, p->arguments, false);
+    int code = bp_places_check(p->arguments);
 
+    if (code == BP_EXIT_DONE)
+        code = bp_subject_open(&p->subject, p->arguments, false);
     if (code == BP_EXIT_DONE && keep)
         code = find_kept(p, keep);
     if (code == BP_EXIT_DONE)

@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "message.h"
 #include "options.h"
+#include "places.h"
 #include "settings.h"
 #include "text.h"
 #include "train.h"
@@ -104,6 +105,8 @@ static int check(bp_train *train)
     code = check_pairs(arguments);
     if (code == BP_EXIT_DONE && !read_every(every, &train->every))
         code = bp_say_usage(arguments->command, "--checkpoint-every '%.100s': expected 1epoch, 500steps or 60s", every);
+    if (code == BP_EXIT_DONE)
+        code = bp_places_check(arguments);
     if (code == BP_EXIT_DONE)
         code = check_place(train, train->output);
     return code == BP_EXIT_DONE && checkpoint ? check_place(train, checkpoint) : code;
