@@ -1,4 +1,5 @@
-/* SIGINT and SIGTERM: the first asks a run to stop after its step, the second ends the process.
+/* SIGINT and SIGTERM: the first asks a run to stop after its step, or ends one that does not train yet; the second ends
+ * the process.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_INTERRUPT_H

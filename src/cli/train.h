@@ -38,7 +38,9 @@ typedef struct bp_train {
     bp_trainer *trainer;
 
     bp_progress progress; /* at the end */
-    bp_progress first;    /* as soon as the fit tells: where a resumed one began */
+    bool resumed;         /* from a checkpoint that was there */
+    bool told;            /* the fit has told its progress: it trains */
+    bp_progress first;    /* as soon as it does: where a resumed one began */
     bp_metrics validation_metrics;
     bp_metrics test_metrics;
     bp_progress saved; /* at the last checkpoint */

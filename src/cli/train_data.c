@@ -147,7 +147,7 @@ static void mention_task(const bp_train *train)
         train->arguments->option[BP_OPTION_QUIET] || train->arguments->option[BP_OPTION_FROM])
         return;
     count = count_values(train, &whole);
-    if (whole && count <= FEW)
+    if (whole && count > 1 && count <= FEW)
         bp_say("'%s' has %zu distinct whole numbers and is taken as a regression; if they are classes: --task %s",
                bp_encoder_target(train->encoder, 0), count, count == 2 ? "binary" : "multiclass");
 }

@@ -40,8 +40,9 @@ static int follow(void *context, const bp_progress *progress)
 {
     bp_train *train = context;
 
-    if (train->first.step == 0 && train->first.seconds == 0 && train->arguments->option[BP_OPTION_RESUME])
+    if (train->resumed && !train->told)
         train->first = train->saved = *progress;
+    train->told = true;
     if (bp_progress_wanted(train->arguments))
         bp_progress_draw(progress, &train->first, (bp_task)train->info.task);
     return !save_if_due(train, progress) || bp_interrupted();
@@ -99,15 +100,23 @@ static void print_word(const char *word)
     putc('\'', stderr);
 }
 
+/* The option stands behind those that it is to win over, and before a "--", behind which nothing is an option. */
 static void print_command(const bp_train *train, const char *option, const char *value)
 {
+    char **words = train->arguments->words;
+    int count = train->arguments->word_count, last = 0;
+
+    while (last < count && strcmp(words[last], "--") != 0)
+        last++;
     fprintf(stderr, "go on with:\n  backprop");
-    for (int i = 0; i < train->arguments->word_count; i++)
-        print_word(train->arguments->words[i]);
+    for (int i = 0; i < last; i++)
+        print_word(words[i]);
     if (option)
         print_word(option);
     if (value)
         print_word(value);
+    for (int i = last; i < count; i++)
+        print_word(words[i]);
     putc('\n', stderr);
 }
 
@@ -144,6 +153,7 @@ static int resume(bp_train *train)
         return BP_EXIT_DONE;
     if (bp_trainer_resume(train->trainer, path, &error) != BP_OK)
         return bp_say_input_error(train->arguments, &error);
+    train->resumed = true;
     return BP_EXIT_DONE;
 }
 
@@ -162,13 +172,30 @@ static bp_status fit(bp_train *train, bp_error *error)
     return status;
 }
 
+/* A run that is over is in the checkpoint too, so that the same command does not train its last part again. */
+static int end_done(bp_train *train)
+{
+    const char *checkpoint = train->arguments->option[BP_OPTION_CHECKPOINT];
+    bp_error error;
+
+    if (train->resumed && !train->told) {
+        train->first = train->progress; /* nothing was computed, so there is no speed to tell */
+        if (!train->arguments->option[BP_OPTION_QUIET])
+            bp_say("%s holds a run that is over; nothing is left to train", checkpoint);
+        return BP_EXIT_DONE;
+    }
+    if (checkpoint && bp_trainer_checkpoint(train->trainer, checkpoint, &error) != BP_OK)
+        return bp_say_error(train->arguments, &error);
+    return BP_EXIT_DONE;
+}
+
 static int run(bp_train *train)
 {
     bp_error error;
 
     switch (fit(train, &error)) {
     case BP_OK:
-        return BP_EXIT_DONE;
+        return end_done(train);
     case BP_DIVERGED:
         return end_diverged(train, &error);
     case BP_CANCELLED:
@@ -176,12 +203,6 @@ static int run(bp_train *train)
     default:
         return bp_say_input_error(train->arguments, &error);
     }
-}
-
-static int interrupted_before(void)
-{
-    bp_say("interrupted before training began");
-    return BP_EXIT_INTERRUPTED;
 }
 
 int bp_train_fit(bp_train *train)
@@ -198,7 +219,7 @@ int bp_train_fit(bp_train *train)
     if (code != BP_EXIT_DONE)
         return code;
     bp_interrupt_trainer(train->trainer);
-    code = bp_interrupted() ? interrupted_before() : run(train);
+    code = run(train);
     bp_interrupt_trainer(NULL);
     return code;
 }

@@ -3,9 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,6 +97,18 @@ static void wait_until_busy(pid_t pid)
     cr_assert_geq(ticks, 33);
 }
 
+/* Until somebody has taken what is in the pipe. */
+static void wait_until_read(int pipe)
+{
+    int left = 1;
+
+    for (int i = 0; i < 10000 && left > 0; i++) {
+        nap();
+        cr_assert_eq(ioctl(pipe, FIONREAD, &left), 0);
+    }
+    cr_assert_eq(left, 0);
+}
+
 Test(results, an_interrupted_run_leaves_the_network_beside_an_older_model)
 {
     pid_t pid;
@@ -132,6 +146,39 @@ Test(results, a_resumed_run_ends_in_the_bytes_of_an_uninterrupted_one)
     cr_assert(same_bytes("whole", "resumed"));
     run_program(0, "info state");
     run_program(2, LONG_TRAIN "-o other --checkpoint state --resume --learning-rate 0.5");
+}
+
+Test(results, a_run_that_is_over_is_not_trained_again)
+{
+    write_classes("data.csv", 400, 1);
+    run_program(0, LONG_TRAIN "-q -o whole --checkpoint state --resume --checkpoint-every 40epochs");
+    run_program(0, LONG_TRAIN "-o again --checkpoint state --resume --checkpoint-every 40epochs");
+    cr_assert(strstr(last_outcome()->err, "state holds a run that is over"), "%s", last_outcome()->err);
+    cr_assert(same_bytes("whole", "again"));
+    run_program(0, "train data.csv --target class --patience 2 -q -o whole --checkpoint early --resume");
+    run_program(0, "train data.csv --target class --patience 2 -q -o again --checkpoint early --resume");
+    cr_assert_str_eq(last_outcome()->err, "");
+    cr_assert(same_bytes("whole", "again"));
+}
+
+/* What has been read of a pipe that stays open may never be all. */
+Test(results, a_run_that_still_reads_is_interrupted_at_once)
+{
+    int ends[2], in = dup(STDIN_FILENO);
+    pid_t pid;
+
+    cr_assert_eq(pipe(ends), 0);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    dup2(ends[0], STDIN_FILENO);
+    pid = start_program("train - --target y");
+    dup2(in, STDIN_FILENO);
+    cr_assert_eq(write(ends[1], "x,y\n1,2\n", 8), 8);
+    wait_until_read(ends[0]);
+    kill(pid, SIGINT);
+    cr_assert_eq(finish_program(pid), 75, "%s", last_outcome()->err);
+    cr_assert(strstr(last_outcome()->err, "before training"), "%s", last_outcome()->err);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 Test(results, divergence_is_told_and_leaves_the_older_model)
@@ -177,4 +224,30 @@ Test(results, a_place_that_cannot_take_the_model_is_told_before_training)
     run_program(2, "train data.csv --target class -o .");
     run_program(1, "train data.csv --target class -o missing/model");
     run_program(2, "train data.csv --target class --checkpoint /dev/null");
+}
+
+static void expect_refused_place(const char *arguments, const char *words)
+{
+    const outcome *o = run_program(2, "%s", arguments);
+    cr_assert(strstr(o->err, words), "%s: %s", arguments, o->err);
+}
+
+Test(results, no_result_takes_the_place_of_what_it_is_made_from)
+{
+    write_classes("data.csv", 100, 1);
+    run_program(0, "train data.csv --target class --epochs 1 -q -o model");
+    run_program(0, "predict model data.csv -o copy.csv");
+    cr_assert_eq(symlink("data.csv", "link.csv"), 0);
+    cr_assert_eq(link("data.csv", "hard.csv"), 0);
+    expect_refused_place("train data.csv --target class -o ./data.csv", "data.csv is read");
+    expect_refused_place("train data.csv --target class -o link.csv", "data.csv is read");
+    expect_refused_place("train link.csv --target class -o hard.csv", "link.csv is read");
+    expect_refused_place("train data.csv --target class --test copy.csv --checkpoint copy.csv", "copy.csv is read");
+    expect_refused_place("train data.csv --target class --validation copy.csv -o copy.csv", "copy.csv is read");
+    expect_refused_place("train data.csv --target class --checkpoint model -o model", "both the model and the checkpoint");
+    expect_refused_place("train data.csv --target class --checkpoint model --from model", "both the checkpoint and the model");
+    expect_refused_place("predict model data.csv -o data.csv", "data.csv is read");
+    expect_refused_place("predict model data.csv -o model", "model is read");
+    expect_refused_place("train - --target class --test -", "only once");
+    run_program(0, "train data.csv --target class --epochs 1 -q -o model --from model");
 }
