@@ -41,12 +41,15 @@ typedef struct bp_kernels {
     const char *name;
 
     /* c [m][32] = chains over p < k of a(i, p) * b[p][.]; a in panels by rows, a(i, p) = a[p / 32 * a_panel + 32 i + p % 32];
-     * b [k][32]; only `columns` (1 to 32) of a row are wanted. bias [32] or NULL is added where a chain ends. */
+     * b [k][32]; only `columns` (1 to 32) of a row are wanted. bias [32] or NULL is added where a chain ends. `ahead` [k][32]
+     * or NULL: the panel that the caller will give as b next; it is brought to L2 meanwhile. */
     void (*product_rows)(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
-                         const float *bias, float *c);
+                         const float *bias, const float *ahead, float *c);
 
-    /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. */
-    void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain, float *c);
+    /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. `ahead` [h][32] or NULL: what the
+     * caller will touch next; it is brought to L1 meanwhile. */
+    void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain, const float *ahead,
+                            float *c);
 
     /* c [32] = chains over p < m of b[32 p + .], and 0 behind `columns`. */
     void (*sum_rows)(size_t m, const float *b, size_t columns, bp_chain chain, float *c);

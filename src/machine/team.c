@@ -5,6 +5,7 @@
 #include <omp.h>
 #include <pthread.h>
 
+#include "barrier.h"
 #include "float_state.h"
 #include "size.h"
 
@@ -43,15 +44,18 @@ unsigned bp_team_generation(void)
  * start it for teams of one too. */
 static __attribute__((noinline)) void run_in_parallel(unsigned threads, bp_team_work *work, void *context)
 {
-#pragma omp parallel num_threads((int)threads) default(none) shared(work, context)
-    work_with_flushing(work, context, (bp_member){(unsigned)omp_get_thread_num(), (unsigned)omp_get_num_threads()});
+    bp_barrier barrier;
+
+    bp_barrier_make(&barrier, threads > (unsigned)omp_get_num_procs());
+#pragma omp parallel num_threads((int)threads) default(none) shared(work, context, barrier)
+    work_with_flushing(work, context, (bp_member){(unsigned)omp_get_thread_num(), (unsigned)omp_get_num_threads(), &barrier});
 }
 
 void bp_team_run(unsigned threads, bp_team_work *work, void *context)
 {
     bp_float_state host = bp_float_get(); /* the runtime computes too: clang's raises flags when it starts */
     if (threads <= 1 || omp_in_parallel() || bp_team_generation() > 0)
-        work_with_flushing(work, context, (bp_member){0, 1});
+        work_with_flushing(work, context, (bp_member){0, 1, NULL});
     else
         run_in_parallel(threads, work, context);
     bp_float_end(host);
@@ -59,9 +63,8 @@ void bp_team_run(unsigned threads, bp_team_work *work, void *context)
 
 void bp_team_barrier(bp_member member)
 {
-    if (member.threads > 1) {
-#pragma omp barrier
-    }
+    if (member.threads > 1)
+        bp_barrier_wait(member.barrier, member.threads);
 }
 
 bp_range bp_team_range(bp_member member, size_t count, size_t grain)

@@ -15,6 +15,7 @@
 typedef struct bp_member {
     unsigned index;
     unsigned threads;
+    struct bp_barrier *barrier; /* the team's; NULL where there is one thread, or none meet */
 } bp_member;
 
 typedef void bp_team_work(void *context, bp_member member);

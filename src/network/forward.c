@@ -24,6 +24,7 @@ void bp_product_of_rows(const bp_kernels *kernels, size_t k, size_t n, const flo
         for (size_t j = 0; j < n; j += BP_PANEL)
             kernels->product_rows(rows.count, steps, a + done / BP_PANEL * panel + rows.first * BP_PANEL, panel,
                                   b + j * k + done * BP_PANEL, bp_size_min(BP_PANEL, n - j), chain, bias ? bias + j : NULL,
+                                  j + BP_PANEL < n ? b + (j + BP_PANEL) * k + done * BP_PANEL : NULL,
                                   c + j / BP_PANEL * panel + rows.first * BP_PANEL);
     }
 }

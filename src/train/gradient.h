@@ -38,7 +38,9 @@ void bp_gradients_begin(bp_gradients *gradients, bp_member member);
  * member's rows come in ascending order, each once. */
 void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row);
 
-/* Tile `number` of the total of m rows, after the barrier; its sums live until the member's next tile. Each tile once. */
-bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, size_t number);
+/* Tile `number` of the total of m rows, after the barrier; its sums live until the member's next tile. Each tile once. Of the
+ * flat block `ahead`, which the caller will change next, the tile's part is fetched meanwhile; NULL: none. */
+bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, size_t number,
+                          const float *ahead);
 
 #endif

@@ -197,7 +197,7 @@ static void backward_member(void *context, bp_member member)
     backward_rows(work, member);
     bp_team_barrier(member);
     for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, trainer->rows, number);
+        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, trainer->rows, number, NULL);
         if (materialise(trainer, &tile))
             bp_phase_note_bad(trainer, member, tile.layer);
     }
@@ -218,7 +218,7 @@ bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *
     bp_team_run(trainer->plan.threads, backward_member, &work);
     trainer->first_transposed |= d_x != NULL;
     trainer->stage = BP_STAGE_BACKWARD;
-    uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads});
+    uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads, NULL});
     return layer ? bp_trainer_diverged(trainer->updates + 1, layer, error) : BP_OK;
 }
 
@@ -274,6 +274,6 @@ bp_status bp_trainer_update(bp_trainer *trainer, double rate, bp_error *error)
     bp_team_run(1, begin_update, &(update_work){trainer, rate});
     bp_team_run(trainer->plan.threads, update_member, trainer);
     trainer->stage = BP_STAGE_NONE;
-    uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads});
+    uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads, NULL});
     return layer ? bp_trainer_diverged(trainer->updates, layer, error) : BP_OK;
 }

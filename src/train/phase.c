@@ -175,7 +175,7 @@ void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
     double since = trainer->timed ? bp_clock() : 0.0;
 
     for (size_t number = range.end; number-- > range.first;) { /* forward ended with the last tiles: they are still in cache */
-        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, m, number);
+        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, m, number, trainer->network->parameters);
         if (update_tile(trainer, &tile, &biases))
             bp_phase_note_bad(trainer, member, tile.layer);
     }

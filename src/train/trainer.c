@@ -43,7 +43,7 @@ static void run_steps(void *context, bp_member member)
 static bp_status run_team(bp_run *run, bp_error *error)
 {
     bp_trainer *trainer = run->trainer;
-    bp_member all = {0, trainer->plan.threads};
+    bp_member all = {0, trainer->plan.threads, NULL};
 
     trainer->stage = BP_STAGE_NONE; /* activations and weights are no longer those of the separate calls */
     bp_phase_clear(trainer);

@@ -125,9 +125,9 @@ static void check_rows(const subject *s, size_t columns)
     for (size_t t = 0; t < s->table_count; t++) {
         const bp_kernels *table = s->tables[t];
         float *c = fresh_c(s);
-        table->product_rows(s->m, s->k, s->a, s->a_panel, s->b, columns, BP_CHAIN_WHOLE, NULL, c);
+        table->product_rows(s->m, s->k, s->a, s->a_panel, s->b, columns, BP_CHAIN_WHOLE, NULL, NULL, c);
         assert_columns(s, table, c, s->plain, columns, "rows");
-        table->product_rows(s->m, s->k, s->a, s->a_panel, s->b, columns, BP_CHAIN_WHOLE, s->bias, fresh_c(s));
+        table->product_rows(s->m, s->k, s->a, s->a_panel, s->b, columns, BP_CHAIN_WHOLE, s->bias, s->b, fresh_c(s));
         assert_columns(s, table, c, s->biased, columns, "rows with bias");
     }
 }
@@ -137,7 +137,7 @@ static void check_columns(const subject *s, size_t columns)
     for (size_t t = 0; t < s->table_count; t++) {
         const bp_kernels *table = s->tables[t];
         float *c = fresh_c(s);
-        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, c);
+        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c);
         assert_columns(s, table, c, s->plain, columns, "columns");
     }
 }
@@ -218,7 +218,7 @@ static void check_rows_in_blocks(const subject *s, size_t block)
         for (size_t done = 0; done < s->k; done += block) {
             size_t until = done + block < s->k ? done + block : s->k;
             s->tables[t]->product_rows(s->m, until - done, s->a + done / 32 * s->a_panel, s->a_panel, s->b + 32 * done, 32,
-                                       chain_of(done, until, s->k), s->bias, c);
+                                       chain_of(done, until, s->k), s->bias, NULL, c);
         }
         assert_columns(s, s->tables[t], c, s->biased, 32, "rows in blocks");
     }
@@ -231,7 +231,7 @@ static void check_columns_in_blocks(const subject *s, size_t block)
         for (size_t done = 0; done < s->k; done += block) {
             size_t until = done + block < s->k ? done + block : s->k;
             s->tables[t]->product_columns(s->m, until - done, s->a + 32 * done, s->b + 32 * done, 32, chain_of(done, until, s->k),
-                                          c);
+                                          s->b, c);
         }
         assert_columns(s, s->tables[t], c, s->plain, 32, "columns in blocks");
     }

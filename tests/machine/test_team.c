@@ -25,7 +25,7 @@ static void check_ranges(unsigned threads, size_t count, size_t grain)
     size_t covered = 0, least = SIZE_MAX, most = 0;
 
     for (unsigned t = 0; t < threads; t++) {
-        bp_range range = bp_team_range((bp_member){t, threads}, count, grain);
+        bp_range range = bp_team_range((bp_member){t, threads, NULL}, count, grain);
         size_t units = (range.end - range.first + grain - 1) / grain;
         cr_assert_eq(range.first, covered, "member %u of %u: %zu rows by %zu", t, threads, count, grain);
         cr_assert(range.first == count || range.first % grain == 0, "member %u of %u begins inside a grain", t, threads);

@@ -120,7 +120,7 @@ static void run(void *context, bp_member member)
         bp_gradients_walk(&e->gradients, member, &e->pass, (bp_span){row, row + chunk < rows.end ? chunk : rows.end - row}, row);
     bp_team_barrier(member);
     for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_tile tile = bp_gradients_tile(&e->gradients, member, &e->pass, e->s->m, number);
+        bp_tile tile = bp_gradients_tile(&e->gradients, member, &e->pass, e->s->m, number, NULL);
         memcpy(e->result + tile.w, tile.dW, tile.rows * BP_PANEL * sizeof(float));
         if (tile.db)
             memcpy(e->result + tile.b, tile.db, BP_PANEL * sizeof(float));

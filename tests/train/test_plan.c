@@ -176,7 +176,7 @@ static void check_members(const bp_plan *plan, const bp_layout *layout, unsigned
     size_t covered = 0;
 
     for (unsigned t = 0; t < members; t++) {
-        bp_range tiles = bp_plan_tiles(plan, layout, (bp_member){t, members});
+        bp_range tiles = bp_plan_tiles(plan, layout, (bp_member){t, members, NULL});
         double cost = cost_of(plan, layout, tiles);
         cr_assert(tiles.first == covered && tiles.end >= tiles.first, "member %u of %u", t, members);
         cr_assert(cost <= share + slack && cost >= share - slack, "member %u of %u: cost %g of %g", t, members, cost, share);
