@@ -134,6 +134,24 @@ static pieces carve(const bp_bound *a, bp_arena *arena)
     return p;
 }
 
+/* Names or identifiers taken for categories make inputs without number: worth telling where memory does not suffice. */
+static bp_status refuse_memory(const bp_bound *a, bp_error *error)
+{
+    const bp_encoder *encoder = a->encoder;
+    const bp_feature *widest = encoder->features;
+
+    for (size_t i = 1; i < encoder->feature_count; i++)
+        if (encoder->features[i].category_count > widest->category_count)
+            widest = &encoder->features[i];
+    if (widest->category_count > encoder->inputs / 2)
+        return bp_fail(error, BP_NO_MEMORY,
+                       "%s: memory for %llu rows of %u inputs was refused; %zu of them are the categories of column \"%.100s\"",
+                       a->dataset->path, (unsigned long long)a->dataset->rows, encoder->inputs, widest->category_count,
+                       widest->name);
+    return bp_fail(error, BP_NO_MEMORY, "%s: memory for %llu rows of %u inputs was refused", a->dataset->path,
+                   (unsigned long long)a->dataset->rows, encoder->inputs);
+}
+
 static bp_status take_pieces(const bp_bound *a, bp_examples *e, pieces *p, bp_error *error)
 {
     bp_arena arena = {0};
@@ -142,8 +160,7 @@ static bp_status take_pieces(const bp_bound *a, bp_examples *e, pieces *p, bp_er
     e->owned_size = arena.used;
     e->owned = arena.used == SIZE_MAX ? NULL : bp_allocate(&e->allocator, arena.used);
     if (!e->owned)
-        return bp_fail(error, BP_NO_MEMORY, "%s: memory for %llu rows of %u inputs was refused", a->dataset->path,
-                       (unsigned long long)a->dataset->rows, (unsigned)a->encoder->inputs);
+        return refuse_memory(a, error);
     arena = (bp_arena){.base = e->owned};
     *p = carve(a, &arena);
     return BP_OK;
