@@ -30,7 +30,7 @@ typedef struct prediction {
     double *values; /* [outputs]: one row, decoded */
     uint64_t *kept; /* [kept_count]: columns */
     size_t kept_count;
-    char *field; /* [FIELD_MAX] */
+    char *field;    /* [FIELD_MAX] */
     bool to_person; /* the output is a terminal, which control characters of a name must not reach */
 } prediction;
 

@@ -1,9 +1,12 @@
 /* backprop train: from a file of examples to a model.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,13 +25,18 @@
 static int check_place(const bp_train *train, const char *path)
 {
     struct stat status;
-    char copy[4096];
+    char copy[PATH_MAX];
     const char *folder;
 
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
         return bp_say_usage(train->arguments->command, "path of %zu bytes, at most %zu", strlen(path), sizeof copy - 1);
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return bp_say_usage(train->arguments->command, "%s: is no regular file, and will not be replaced", path);
+    if (lstat(path, &status) == 0) { /* a link's file is replaced where it is */
+        if (!realpath(path, copy) || stat(copy, &status) != 0 || !S_ISREG(status.st_mode))
+            return bp_say_usage(train->arguments->command, "%s: is no regular file, and will not be replaced", path);
+    } else if (errno != ENOENT) {
+        bp_say("%s: cannot be written: %s", path, strerror(errno));
+        return BP_EXIT_FAILED;
+    }
     folder = dirname(copy);
     if (access(folder, W_OK | X_OK) == 0)
         return BP_EXIT_DONE;

@@ -67,6 +67,8 @@ static bool read_lines(bp_arguments *arguments, const char *path, char *text, in
 {
     char place[4200];
 
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) /* the mark that some editors put in front */
+        text += 3;
     for (unsigned long line = 1; text; line++) {
         char *end = strchr(text, '\n');
         if (end)

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,10 +64,23 @@ static int run(int argc, char **argv)
     return command ? run_command(command, argc - 1, argv + 1) : refuse(argv[1]);
 }
 
+/* A file that is opened must not become standard output or error where they are closed. Opened the wrong way round, they
+ * still refuse what is read or written. */
+static void fill_standard_files(void)
+{
+    static const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) < 0)
+            return;
+}
+
 int main(int argc, char **argv)
 {
-    int code = run(argc, argv);
+    int code;
 
+    fill_standard_files();
+    code = run(argc, argv);
     errno = 0;
     if ((ferror(stdout) | fclose(stdout)) != 0) { /* a full disk may only show here */
         bp_say("standard output cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shown.h"
@@ -19,8 +20,8 @@ void bp_message_line_is_open(bool open)
 
 static bool colour(void)
 {
-    const char *refused = getenv("NO_COLOR");
-    return isatty(STDERR_FILENO) && !(refused && *refused);
+    const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(refused && *refused) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
 static void say(const char *format, va_list list)

@@ -152,9 +152,15 @@ static const char *name_of_letter(const bp_command *command, int letter)
     return NULL;
 }
 
+/* The word of an option that getopt_long has just read. */
+static const char *last_word(char **argv)
+{
+    return argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
+}
+
 static int refuse(const bp_command *command, int answer, char **argv)
 {
-    const char *word = argv[optind - 1];
+    const char *word = last_word(argv);
     char unknown[300], name[128];
 
     if (answer == ':')
@@ -178,6 +184,14 @@ static const char *switch_value(int argc, char **argv)
     return "yes";
 }
 
+/* getopt_long takes beginnings of names, and the first of several that begin so: --target is no --target-file where there is
+ * only the latter. */
+static bool is_whole_name(const char *name, char **argv)
+{
+    const char *word = last_word(argv);
+    return strcspn(word + 2, "=") == strlen(name);
+}
+
 /* Walks over the options once: with `config` for --config and --help alone, and a second time for the others. */
 static bool walk(bp_arguments *arguments, int argc, char **argv, bool early, int *code)
 {
@@ -190,6 +204,8 @@ static bool walk(bp_arguments *arguments, int argc, char **argv, bool early, int
     optind = 0; /* begin again */
     while ((answer = getopt_long(argc, argv, line.letters, line.names, &index)) != -1) {
         const char *name;
+        if (answer == 0 && !is_whole_name(line.names[index].name, argv))
+            answer = '?';
         if (answer == '?' || answer == ':') {
             *code = refuse(command, answer, argv);
             return false;

@@ -4,13 +4,29 @@
 #include "progress.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "message.h"
 
+#define LINE_MAX_SHOWN 256
+
 bool bp_progress_wanted(const bp_arguments *arguments)
 {
-    return isatty(STDERR_FILENO) && !arguments->option[BP_OPTION_QUIET] && !arguments->option[BP_OPTION_NO_PROGRESS];
+    const char *terminal = getenv("TERM");
+
+    if (arguments->option[BP_OPTION_QUIET] || arguments->option[BP_OPTION_NO_PROGRESS] || !isatty(STDERR_FILENO))
+        return false;
+    return !terminal || strcmp(terminal, "dumb") != 0; /* such a one cannot clear a line */
+}
+
+/* A line that is wrapped cannot be redrawn. */
+static int columns(void)
+{
+    struct winsize size = {.ws_col = 0};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : LINE_MAX_SHOWN;
 }
 
 double bp_progress_rate(const bp_progress *progress, const bp_progress *first)
@@ -36,16 +52,17 @@ void bp_progress_draw(const bp_progress *progress, const bp_progress *first, bp_
     double all = (double)progress->epochs * (double)progress->rows;
     double left = rate > 0 && all > (double)progress->examples ? (all - (double)progress->examples) / rate : 0;
     const bp_metrics *validation = &progress->validation;
-    char time[32], metric[64] = "";
+    char time[32], metric[64] = "", line[LINE_MAX_SHOWN];
 
     print_time(left, time);
     if (validation->rows && task == BP_TASK_REGRESSION)
         snprintf(metric, sizeof metric, "  validation rmse %.4g", validation->rmse);
     else if (validation->rows)
         snprintf(metric, sizeof metric, "  validation accuracy %.4f", validation->accuracy);
-    fprintf(stderr, "\repoch %.1f/%llu  %.0f examples/s  loss %.4g%s  %s left\033[K",
-            progress->rows ? (double)progress->examples / (double)progress->rows : 0.0, (unsigned long long)progress->epochs, rate,
-            progress->train_loss, metric, time);
+    snprintf(line, sizeof line, "epoch %.1f/%llu  %.0f examples/s  loss %.4g%s  %s left",
+             progress->rows ? (double)progress->examples / (double)progress->rows : 0.0, (unsigned long long)progress->epochs, rate,
+             progress->train_loss, metric, time);
+    fprintf(stderr, "\r%.*s\033[K", columns(), line);
     fflush(stderr);
     bp_message_line_is_open(true);
 }

@@ -217,11 +217,28 @@ Test(results, standard_output_that_is_full_is_an_error)
     run_program_after(command, 0, "--version");
 }
 
+Test(results, closed_standard_files_do_no_harm)
+{
+    char command[4096];
+
+    write_classes("data.csv", 100, 1);
+    run_program(0, "train data.csv --target class --epochs 1 -q -o whole");
+    snprintf(command, sizeof command, "'%s' train data.csv --target class --epochs 1 -q -o closed <&- >&- 2>&- || exit 9;",
+             BP_PROGRAM);
+    run_program_after(command, 0, "--version");
+    cr_assert(same_bytes("whole", "closed"));
+    snprintf(command, sizeof command, "'%s' predict whole data.csv >&- 2>&-; test $? = 1 || exit 9;", BP_PROGRAM);
+    run_program_after(command, 0, "--version");
+}
+
 Test(results, a_place_that_cannot_take_the_model_is_told_before_training)
 {
     write_classes("data.csv", 100, 1);
     run_program(2, "train data.csv --target class -o /dev/null");
     run_program(2, "train data.csv --target class -o .");
+    cr_assert_eq(symlink("nowhere", "link"), 0);
+    run_program(2, "train data.csv --target class -o link");
+    run_program(1, "train data.csv --target class -o %0300d", 0);
     run_program(1, "train data.csv --target class -o missing/model");
     run_program(2, "train data.csv --target class --checkpoint /dev/null");
 }

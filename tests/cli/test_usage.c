@@ -73,6 +73,10 @@ Test(usage, mistakes_are_named)
     expect_usage("train a --learning-rate fast", "--learning-rate 'fast'");
     expect_usage("train a --json=1x", "--json takes no value");
     expect_usage("train a -z", "unknown option -z");
+    expect_usage("evaluate a b --target y", "'evaluate' has no option --target");
+    expect_usage("train a --outpu x", "unknown option --outpu; did you mean --output?");
+    expect_usage("train a --outpu=x", "unknown option --outpu; did you mean --output?");
+    expect_usage("train a --js", "unknown option --js");
     expect_usage("evaluate a b --epochs 3", "'evaluate' has no option --epochs");
     expect_usage("predict a b --json", "'predict' has no option --json");
     expect_usage("train a --activation gelu", "identity|relu|leaky_relu|sigmoid|tanh");
@@ -105,7 +109,7 @@ Test(usage, the_command_line_wins_over_config_and_config_over_defaults)
     json_t *object;
 
     write_values("data.csv", 60, 1);
-    write_text("run.config", "# a comment\n\n target = y \nepochs = 3 # few\nhidden=4\nthreads = 1\npatience = 0\njson = yes\n");
+    write_text("run.config", "\xef\xbb\xbf# a comment\n\n target = y \nepochs = 3 # few\nhidden=4\nthreads = 1\npatience = 0\njson = yes\n");
     run_program(0, "train data.csv --config run.config");
     object = parsed_output();
     cr_assert_eq(json_integer_value(json_object_get(object, "epochs")), 3);
