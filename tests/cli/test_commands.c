@@ -219,7 +219,8 @@ Test(commands, training_goes_on_from_a_model)
     run_program(0, "train data.csv --from first --epochs 2 -o second -q");
     cr_assert(!same_bytes("first", "second"));
     cr_assert(strstr(run_program(2, "train data.csv --from first --hidden 5")->err, "has 4"));
-    run_program(0, "train data.csv --from first --hidden 4 --epochs 1 -q");
+    cr_assert(strstr(run_program(2, "train data.csv --from first --target x1")->err, "has class"));
+    run_program(0, "train data.csv --from first --hidden 4 --target class --epochs 1 -q");
 }
 
 Test(commands, validation_may_be_a_file_of_its_own)
