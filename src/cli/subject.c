@@ -3,8 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "subject.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "encoder.h"
 #include "message.h"
 #include "settings.h"
 
@@ -38,6 +40,30 @@ void bp_settings_inherit(bp_settings *settings, const bp_settings *model, const 
         }
 }
 
+static bool is_name(const char *own, const char *name, size_t length)
+{
+    return own && strlen(own) == length && memcmp(own, name, length) == 0;
+}
+
+static bool is_read(const bp_encoder *encoder, const char *name, size_t length)
+{
+    for (size_t i = 0; i < encoder->feature_count; i++)
+        if (is_name(encoder->features[i].name, name, length))
+            return true;
+    return is_name(encoder->weight, name, length);
+}
+
+/* Columns that are only copied are read as text: 007 stays 007, and a long number keeps its digits. */
+static void copy_as_text(const bp_encoder *encoder, const char *keep, bp_settings *settings)
+{
+    for (size_t length; *keep; keep += length + (keep[length] == ',')) {
+        size_t used = strlen(settings->categorical);
+        length = strcspn(keep, ",");
+        if (length && !is_read(encoder, keep, length) && used + length + 2 <= sizeof settings->categorical)
+            snprintf(settings->categorical + used, length + 2, "%s%.*s", used ? "," : "", (int)length, keep);
+    }
+}
+
 /* Unknown column names are passed over in reading, since the model's may be those of another file; encoding then tells what
  * the network lacks. */
 static bp_status read_data(bp_subject *subject, const char *path, const bp_settings *settings, bool with_targets, bp_error *error)
@@ -61,6 +87,8 @@ int bp_subject_open(bp_subject *subject, const bp_arguments *arguments, bool wit
         return code;
     bp_encoder_describe(subject->encoder, &subject->info);
     bp_settings_inherit(&settings, &model, bp_reading_keys);
+    if (arguments->option[BP_OPTION_KEEP])
+        copy_as_text(subject->encoder, arguments->option[BP_OPTION_KEEP], &settings);
     if (read_data(subject, arguments->operands[1], &settings, with_targets, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
     return BP_EXIT_DONE;

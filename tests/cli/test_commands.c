@@ -93,6 +93,17 @@ Test(commands, predict_gives_a_class_and_probabilities_for_each_row)
     cr_assert_str_eq(class, high > low && high > middle ? "high" : low > middle ? "low" : "middle");
 }
 
+Test(commands, columns_that_predict_copies_keep_their_text)
+{
+    write_text("data.csv", "id,x1,y\n007,1,2.50\n12345678901234567890,2,3\n,3,\n");
+    write_values("train.csv", 60, 1);
+    run_program(0, "train train.csv --target y --ignore-columns x2 --epochs 1 --hidden 2 -q -o model");
+    run_program(0, "predict model data.csv --keep id,y,x1");
+    cr_assert(strstr(last_outcome()->out, "\n007,2.50,1,"), "%s", last_outcome()->out);
+    cr_assert(strstr(last_outcome()->out, "\n12345678901234567890,3,2,"), "%s", last_outcome()->out);
+    cr_assert(strstr(last_outcome()->out, "\n,,3,"), "%s", last_outcome()->out);
+}
+
 Test(commands, predict_gives_values_in_the_target_s_unit_without_a_target)
 {
     const outcome *o;
