@@ -259,12 +259,13 @@ static void collect_alone(void *context, bp_member member)
     collect(work->evaluation, work->metrics);
 }
 
-static bp_status check(const bp_network *network, const bp_examples *examples, bp_rows rows, bp_error *error)
+static bp_status check(const bp_network *network, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows, bp_error *error)
 {
     uint32_t outputs = network->layout.layer[network->layout.layers - 1].n;
 
     if (examples->outputs != outputs || (!examples->y && !examples->classes))
         return bp_fail(error, BP_INVALID, "the examples have %u targets, the network has %u outputs", examples->outputs, outputs);
+    BP_TRY(bp_network_check_encoder(network, encoder, error));
     return rows.count ? BP_OK : bp_fail(error, BP_INVALID, "there are no rows to evaluate");
 }
 
@@ -281,7 +282,7 @@ bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace
 {
     if (!rows.index)
         rows.count = examples->rows;
-    BP_TRY(check(network, examples, rows, error));
+    BP_TRY(check(network, encoder, examples, rows, error));
     evaluation e = {
         .workspace = workspace,
         .encoder = encoder,

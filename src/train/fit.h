@@ -4,6 +4,7 @@
 #ifndef BP_FIT_H
 #define BP_FIT_H
 
+#include "pace.h"
 #include "trainer.h"
 
 /* A block of steps inside one parallel region. */
@@ -15,6 +16,8 @@ typedef struct bp_run {
     uint64_t first, end;   /* steps of the epoch */
     uint64_t pause_at;     /* ask for a pause when so many steps of all epochs are done; 0: never */
     double pause_time;     /* or when the clock says so; 0: never */
+    double slice_end;      /* leave the region when the clock says so, for the pace's sake; 0: never */
+    unsigned threads;
     bool in_fit;
     bool stop;             /* written by member 0 before a step's first barrier, read by all before its second */
     double cost;           /* J of the last step */
@@ -31,6 +34,7 @@ typedef struct bp_fit {
     bp_workspace *workspace; /* NULL where there is no validation */
     uint64_t *order;         /* [training_rows.count] */
     uint64_t steps;          /* of an epoch */
+    bp_pace pace;
     double started;
     double last_pause;
 } bp_fit;
@@ -60,6 +64,9 @@ void bp_fit_order(bp_fit *fit);
 
 /* The rest of the running epoch. */
 bp_run bp_fit_run(const bp_fit *fit);
+
+/* After a block: what it tells of the pace. */
+void bp_fit_measure(bp_fit *fit, const bp_run *run, double seconds);
 
 /* After a block that was stopped: true where the fit is cancelled. Calls back where a pause was due. */
 bool bp_fit_pause(bp_fit *fit, const bp_run *run);

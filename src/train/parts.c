@@ -224,17 +224,10 @@ bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *
 
 /* ------------------------------------------------------------------------------------------------- gradient and update */
 
-static bp_status find_layer(const bp_trainer *trainer, uint32_t layer, bp_error *error)
-{
-    if (layer < trainer->network->layout.layers)
-        return BP_OK;
-    return bp_fail(error, BP_INVALID, "layer %u of a network of %u, counted from 0", layer, trainer->network->layout.layers);
-}
-
 bp_status bp_trainer_gradient_get(const bp_trainer *trainer, uint32_t layer, float *dW, float *db, bp_error *error)
 {
     BP_TRY(expect_stage(trainer, BP_STAGE_BACKWARD, "gradient_get", "backward", error));
-    BP_TRY(find_layer(trainer, layer, error));
+    BP_TRY(bp_network_check_layer(trainer->network, layer, error));
     bp_layer_unpack(&trainer->network->layout.layer[layer], trainer->gradient, dW, db);
     return BP_OK;
 }
@@ -242,7 +235,7 @@ bp_status bp_trainer_gradient_get(const bp_trainer *trainer, uint32_t layer, flo
 bp_status bp_trainer_gradient_set(bp_trainer *trainer, uint32_t layer, const float *dW, const float *db, bp_error *error)
 {
     BP_TRY(expect_stage(trainer, BP_STAGE_BACKWARD, "gradient_set", "backward", error));
-    BP_TRY(find_layer(trainer, layer, error));
+    BP_TRY(bp_network_check_layer(trainer->network, layer, error));
     bp_layer_pack(&trainer->network->layout.layer[layer], dW, db, trainer->gradient);
     return BP_OK;
 }

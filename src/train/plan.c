@@ -13,9 +13,9 @@
  * tiles enough for any team. */
 #define LARGE_LAYER ((size_t)1 << 17)
 
-/* Least microseconds of work that each thread must get: two barriers cost 0.3 us each on two cores, and what threads read of
- * each other's rows must come out of other caches. */
-#define THREAD_MICROSECONDS 4.0
+/* Least microseconds of work that each thread must get. Two barriers cost 0.3 us each on two free cores, and what threads
+ * read of each other's rows must come out of other caches; on cores that are not free, a short step only waits. */
+#define THREAD_MICROSECONDS 20.0
 
 /* Floating-point operations in a microsecond on one core, matrix products of a step: 16 lanes x 2 x 3 GHz x 0.8 x 2 units
  * for the widest table, halves for narrower ones. Only the size of the team depends on it. */

@@ -47,7 +47,7 @@ static bp_status run_team(bp_run *run, bp_error *error)
 
     trainer->stage = BP_STAGE_NONE; /* activations and weights are no longer those of the separate calls */
     bp_phase_clear(trainer);
-    bp_team_run(trainer->plan.threads, run_steps, run);
+    bp_team_run(run->threads, run_steps, run);
     if (!bp_phase_loss_is_finite(trainer, all)) {
         trainer->updates--; /* decided, but never made */
         return bp_trainer_diverged(trainer->updates + 1, 0, error);
@@ -61,7 +61,7 @@ bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const
                           bp_error *error)
 {
     bp_examples examples;
-    bp_run run = {.trainer = trainer, .examples = &examples, .rows = m, .end = 1};
+    bp_run run = {.trainer = trainer, .examples = &examples, .rows = m, .end = 1, .threads = trainer->plan.threads};
 
     BP_TRY(bp_trainer_check(trainer, error));
     BP_TRY(bp_minibatch_of_caller(trainer, m, x, y, weight, &examples, error));
@@ -80,7 +80,9 @@ static bp_status run_epoch(bp_fit *fit, bp_error *error)
     bp_fit_order(fit);
     while (state->step < fit->steps) {
         bp_run run = bp_fit_run(fit);
+        double since = bp_clock();
         BP_TRY(run_team(&run, error));
+        bp_fit_measure(fit, &run, bp_clock() - since);
         if (run.stop && bp_fit_pause(fit, &run))
             return bp_fail(error, BP_CANCELLED, "training was stopped after step %llu", (unsigned long long)state->steps);
     }
