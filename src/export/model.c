@@ -8,8 +8,8 @@
 
 #include "encoder.h"
 #include "error.h"
-#include "layout.h"
 #include "memory.h"
+#include "network.h"
 #include "safetensors.h"
 #include "settings.h"
 
@@ -156,27 +156,13 @@ static bp_status describe_network(saving *s, bp_error *error)
     return BP_OK;
 }
 
-/* The reader would refuse the pair. */
-static bp_status check_fit(const bp_network *network, const bp_encoder_info *encoder, bp_error *error)
-{
-    bp_layer_info first, last;
-
-    BP_TRY(bp_network_layer(network, 0, &first, error));
-    BP_TRY(bp_network_layer(network, bp_network_layers(network) - 1, &last, error));
-    if (encoder->inputs == first.inputs && encoder->outputs == last.outputs)
-        return BP_OK;
-    return bp_fail(error, BP_INVALID, "the encoder is for %lu inputs and %lu outputs, the network has %lu and %lu",
-                   (unsigned long)encoder->inputs, (unsigned long)encoder->outputs, (unsigned long)first.inputs,
-                   (unsigned long)last.outputs);
-}
-
 static bp_status describe_encoder(saving *s, const bp_encoder *encoder, bp_error *error)
 {
     bp_encoder_info info;
     bp_settings names;
 
+    BP_TRY(bp_network_check_encoder(s->network, encoder, error)); /* the reader would refuse the pair */
     bp_encoder_describe(encoder, &info);
-    BP_TRY(check_fit(s->network, &info, error));
     bp_settings_init(&names, sizeof names);
     names.task = info.task;
     BP_TRY(bp_settings_get(&names, "task", s->task, sizeof s->task, error));

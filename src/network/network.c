@@ -7,6 +7,7 @@
 #include "float_state.h"
 #include "initialisation.h"
 #include "memory.h"
+#include "settings.h"
 
 static bp_loss resolve_loss(const bp_settings *settings)
 {
@@ -21,9 +22,9 @@ static bp_status plan_network(const bp_settings *settings, uint32_t inputs, uint
 {
     uint32_t sizes[BP_LAYERS_MAX + 1] = {inputs};
 
-    BP_TRY(bp_settings_check(settings, error));
     if (resolve_loss(settings) == BP_CROSS_ENTROPY && outputs < 2)
-        return bp_fail(error, BP_INVALID, "cross_entropy needs 2 outputs or more, one for each class; this network has %u", outputs);
+        return bp_fail(error, BP_INVALID, "cross_entropy needs 2 outputs or more, one for each class; this network has %u",
+                       outputs);
     memcpy(sizes + 1, settings->hidden, settings->hidden_count * sizeof *sizes);
     sizes[settings->hidden_count + 1] = outputs;
     return bp_layout_make(settings->hidden_count + 1, sizes, (bp_activation)settings->activation, layout, error);
@@ -33,19 +34,22 @@ static BP_OUT_OF_LINE bp_status create(const bp_settings *settings, uint32_t inp
                                        const bp_allocator *allocator, bp_network **result, bp_error *error)
 {
     bp_layout layout;
+    bp_settings full;
     bp_allocator chosen = bp_allocator_or_default(allocator);
 
-    BP_TRY(plan_network(settings, inputs, outputs, &layout, error));
+    BP_TRY(bp_settings_check(settings, error));
+    bp_settings_complete(settings, &full);
+    BP_TRY(plan_network(&full, inputs, outputs, &layout, error));
     bp_network *network = bp_allocate_zeroed(&chosen, sizeof *network);
     if (!network)
         return bp_fail(error, BP_NO_MEMORY, "a network: %zu bytes were refused", sizeof *network);
-    *network = (bp_network){.allocator = chosen, .layout = layout, .loss = resolve_loss(settings)};
+    *network = (bp_network){.allocator = chosen, .layout = layout, .loss = resolve_loss(&full)};
     network->parameters = bp_allocate_zeroed(&chosen, layout.floats * sizeof(float));
     if (!network->parameters) {
         bp_network_free(network);
         return bp_fail(error, BP_NO_MEMORY, "a network's parameters: %zu bytes were refused", layout.floats * sizeof(float));
     }
-    bp_initialise(network, (bp_init_scheme)settings->init_scheme, settings->seed);
+    bp_initialise(network, (bp_init_scheme)full.init_scheme, full.seed);
     *result = network;
     return BP_OK;
 }
@@ -78,16 +82,30 @@ bp_loss bp_network_loss(const bp_network *network)
     return network->loss;
 }
 
-static bp_status find_layer(const bp_network *network, uint32_t layer, bp_error *error)
+bp_status bp_network_check_layer(const bp_network *network, uint32_t layer, bp_error *error)
 {
     if (layer < network->layout.layers)
         return BP_OK;
     return bp_fail(error, BP_INVALID, "layer %u of a network of %u, counted from 0", layer, network->layout.layers);
 }
 
+bp_status bp_network_check_encoder(const bp_network *network, const bp_encoder *encoder, bp_error *error)
+{
+    uint32_t inputs = network->layout.layer[0].k, outputs = network->layout.layer[network->layout.layers - 1].n;
+    bp_encoder_info info;
+
+    if (!encoder)
+        return BP_OK;
+    bp_encoder_describe(encoder, &info);
+    if (info.inputs == inputs && info.outputs == outputs)
+        return BP_OK;
+    return bp_fail(error, BP_INVALID, "the encoder is for %u inputs and %u outputs, the network has %u and %u", info.inputs,
+                   info.outputs, inputs, outputs);
+}
+
 bp_status bp_network_layer(const bp_network *network, uint32_t layer, bp_layer_info *result, bp_error *error)
 {
-    BP_TRY(find_layer(network, layer, error));
+    BP_TRY(bp_network_check_layer(network, layer, error));
     const bp_layer *l = &network->layout.layer[layer];
     *result = (bp_layer_info){.inputs = l->k, .outputs = l->n, .activation = (int32_t)l->activation};
     return BP_OK;
@@ -104,19 +122,19 @@ uint64_t bp_network_parameters(const bp_network *network)
 
 bp_status bp_network_get(const bp_network *network, uint32_t layer, float *W, float *b, bp_error *error)
 {
-    BP_TRY(find_layer(network, layer, error));
+    BP_TRY(bp_network_check_layer(network, layer, error));
     bp_layer_unpack(&network->layout.layer[layer], network->parameters, W, b);
     return BP_OK;
 }
 
 bp_status bp_network_set(bp_network *network, uint32_t layer, const float *W, const float *b, bp_error *error)
 {
-    BP_TRY(find_layer(network, layer, error));
+    BP_TRY(bp_network_check_layer(network, layer, error));
     bp_layer_pack(&network->layout.layer[layer], W, b, network->parameters);
     return BP_OK;
 }
 
-/* Panel p of one row. */
+/* Columns of a matrix that lie in that panel. */
 static size_t panel_width(uint32_t columns, uint32_t panel)
 {
     uint32_t rest = columns - panel * BP_PANEL;

@@ -165,7 +165,8 @@ bp_status bp_network_predict_rows(const bp_network *network, bp_workspace *works
     return bp_workspace_visit(workspace, network, examples, rows, copy_predictions, &p, error);
 }
 
-bp_status bp_network_predict(const bp_network *network, bp_workspace *workspace, uint64_t m, const float *x, float *y, bp_error *error)
+bp_status bp_network_predict(const bp_network *network, bp_workspace *workspace, uint64_t m, const float *x, float *y,
+                             bp_error *error)
 {
     bp_examples examples = {
         .rows = m,

@@ -100,8 +100,8 @@ static void sum_block(void *context, const bp_block_rows *block)
     partial *sums = partial_at(e, block->first / BP_BLOCK_ROWS);
     bp_batch batch = {.y = pass->d[last], .weight = seat->weight, .panel = bp_pass_panel(pass)};
 
-    bp_batch_gather(&batch, e->workspace->kernels, e->examples, e->rows.index ? e->rows.index + block->first : NULL, block->first, 0,
-                    block->count);
+    bp_batch_gather(&batch, e->workspace->kernels, e->examples, e->rows.index ? e->rows.index + block->first : NULL, block->first,
+                    0, block->count);
     for (size_t row = 0; row < block->count; row++)
         if (e->loss == BP_SQUARED_ERROR)
             add_errors(e, seat, last, row, sums);
@@ -120,8 +120,9 @@ static void read_target(const evaluation *e, uint64_t r)
     uint64_t row = e->rows.index ? e->rows.index[r] : r;
 
     for (size_t j = 0; j < e->outputs; j++)
-        e->target[j] = e->examples->classes ? (double)(e->outputs == 1 ? e->examples->classes[row] : e->examples->classes[row] == (int32_t)j)
-                                            : (double)e->examples->y[row * e->examples->y_stride + j];
+        e->target[j] = e->examples->classes
+                           ? (double)(e->outputs == 1 ? e->examples->classes[row] : e->examples->classes[row] == (int32_t)j)
+                           : (double)e->examples->y[row * e->examples->y_stride + j];
     if (e->loss == BP_SQUARED_ERROR)
         decode(e, e->target);
 }
@@ -259,7 +260,8 @@ static void collect_alone(void *context, bp_member member)
     collect(work->evaluation, work->metrics);
 }
 
-static bp_status check(const bp_network *network, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows, bp_error *error)
+static bp_status check(const bp_network *network, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows,
+                       bp_error *error)
 {
     uint32_t outputs = network->layout.layer[network->layout.layers - 1].n;
 

@@ -100,8 +100,8 @@ static void loss_rows(void *context, bp_member member)
     bp_range rows = bp_team_range(member, trainer->rows, 1);
 
     gather_targets(work, rows);
-    bp_loss_rows(trainer->plan.kernels, trainer->network->loss, outputs_of(trainer), &trainer->pass, trainer->network->layout.layers,
-                 (bp_span){rows.first, rows.end - rows.first}, trainer->weight, trainer->losses);
+    bp_loss_rows(trainer->plan.kernels, trainer->network->loss, outputs_of(trainer), &trainer->pass,
+                 trainer->network->layout.layers, (bp_span){rows.first, rows.end - rows.first}, trainer->weight, trainer->losses);
 }
 
 /* Alone, where the team's floating-point state holds. */
@@ -144,7 +144,8 @@ static void transpose_first(bp_trainer *trainer, bp_member member)
 
     for (size_t j = panels.first; j < panels.end; j++)
         for (size_t i = 0; i < layer->k_panels; i++)
-            trainer->plan.kernels->transpose(bp_size_min(BP_PANEL, layer->k - i * BP_PANEL), bp_size_min(BP_PANEL, layer->n - j * BP_PANEL),
+            trainer->plan.kernels->transpose(bp_size_min(BP_PANEL, layer->k - i * BP_PANEL),
+                                             bp_size_min(BP_PANEL, layer->n - j * BP_PANEL),
                                              trainer->network->parameters + layer->w + (j * layer->k + i * BP_PANEL) * BP_PANEL,
                                              trainer->transposed[0] + (i * layer->n + j * BP_PANEL) * BP_PANEL);
 }

@@ -148,6 +148,18 @@ Test(network, a_loss_that_was_given_stays)
     bp_network_free(network);
 }
 
+Test(network, fields_behind_an_older_programs_settings_have_their_defaults)
+{
+    bp_settings settings = with(3, 5);
+    bp_layer_info info;
+
+    settings.size = offsetof(bp_settings, hidden);
+    bp_network *network = create(&settings, 2, 2);
+    cr_assert_eq(bp_network_layer(network, 1, &info, NULL), BP_OK);
+    cr_assert(info.inputs == 64 && info.outputs == 64, "%u, %u", info.inputs, info.outputs);
+    bp_network_free(network);
+}
+
 Test(network, what_cannot_be_is_refused)
 {
     bp_settings settings = with(3, 3);

@@ -325,12 +325,26 @@ Test(evaluate, speaks_in_the_targets_own_unit)
     bp_dataset_free(dataset);
 }
 
+static bp_encoder *encoder_of(const problem *p)
+{
+    bp_array x = problem_x(p), y = problem_y(p);
+    bp_dataset *dataset = NULL;
+    bp_encoder *encoder = NULL;
+
+    cr_assert_eq(bp_dataset_borrow(&x, &y, NULL, NULL, &dataset, NULL), BP_OK);
+    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){0}, &p->settings, NULL, &encoder, NULL), BP_OK);
+    bp_dataset_free(dataset);
+    return encoder;
+}
+
 Test(evaluate, refuses_what_it_cannot_measure)
 {
     subject *s = set_up(BP_SQUARED_ERROR, 3), *other = set_up(BP_SQUARED_ERROR, 2);
     bp_array x = problem_x(&s->p);
     bp_examples *unlabelled = NULL;
+    bp_encoder *encoder = encoder_of(&other->p);
     bp_metrics metrics;
+    bp_error error;
     uint64_t beyond[] = {ROWS};
 
     cr_assert_eq(bp_examples_borrow(&x, NULL, NULL, NULL, &unlabelled, NULL), BP_OK);
@@ -341,6 +355,9 @@ Test(evaluate, refuses_what_it_cannot_measure)
                  BP_INVALID);
     cr_assert_eq(bp_network_evaluate(s->network, s->workspace, NULL, s->p.examples, (bp_rows){beyond, 0}, &metrics, NULL),
                  BP_INVALID);
+    cr_assert_eq(bp_network_evaluate(s->network, s->workspace, encoder, s->p.examples, (bp_rows){0}, &metrics, &error), BP_INVALID);
+    cr_assert(strstr(error.text, "the encoder is for 7 inputs and 2 outputs"), "%s", error.text);
+    bp_encoder_free(encoder);
     bp_examples_free(unlabelled);
     tear_down(s);
     tear_down(other);
