@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "encoder.h"
 #include "message.h"
 #include "settings.h"
 
@@ -42,24 +41,25 @@ void bp_settings_inherit(bp_settings *settings, const bp_settings *model, const 
 
 static bool is_name(const char *own, const char *name, size_t length)
 {
-    return own && strlen(own) == length && memcmp(own, name, length) == 0;
+    return strlen(own) == length && memcmp(own, name, length) == 0;
 }
 
-static bool is_read(const bp_encoder *encoder, const char *name, size_t length)
+/* Whether a column must stay numbers. */
+static bool is_read(const bp_subject *subject, const bp_settings *settings, const char *name, size_t length)
 {
-    for (size_t i = 0; i < encoder->feature_count; i++)
-        if (is_name(encoder->features[i].name, name, length))
+    for (uint32_t i = 0; i < subject->info.inputs; i++)
+        if (is_name(bp_encoder_input(subject->encoder, i), name, length))
             return true;
-    return is_name(encoder->weight, name, length);
+    return is_name(settings->weight_column, name, length);
 }
 
 /* Columns that are only copied are read as text: 007 stays 007, and a long number keeps its digits. */
-static void copy_as_text(const bp_encoder *encoder, const char *keep, bp_settings *settings)
+static void copy_as_text(const bp_subject *subject, const char *keep, bp_settings *settings)
 {
     for (size_t length; *keep; keep += length + (keep[length] == ',')) {
         size_t used = strlen(settings->categorical);
         length = strcspn(keep, ",");
-        if (length && !is_read(encoder, keep, length) && used + length + 2 <= sizeof settings->categorical)
+        if (length && !is_read(subject, settings, keep, length) && used + length + 2 <= sizeof settings->categorical)
             snprintf(settings->categorical + used, length + 2, "%s%.*s", used ? "," : "", (int)length, keep);
     }
 }
@@ -88,7 +88,7 @@ int bp_subject_open(bp_subject *subject, const bp_arguments *arguments, bool wit
     bp_encoder_describe(subject->encoder, &subject->info);
     bp_settings_inherit(&settings, &model, bp_reading_keys);
     if (arguments->option[BP_OPTION_KEEP])
-        copy_as_text(subject->encoder, arguments->option[BP_OPTION_KEEP], &settings);
+        copy_as_text(subject, arguments->option[BP_OPTION_KEEP], &settings);
     if (read_data(subject, arguments->operands[1], &settings, with_targets, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
     return BP_EXIT_DONE;
