@@ -2,15 +2,14 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "quota.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "file.h"
+#include "float_state.h"
 #include "text.h"
 #include "topology.h"
 
@@ -41,22 +40,19 @@ typedef struct {
 static bool open_lines(line_reader *lines, const char *path)
 {
     lines->begin = lines->end = 0;
-    lines->fd = open(path, O_RDONLY | O_CLOEXEC);
-    return lines->fd >= 0;
+    return bp_file_open_read(path, &lines->fd, NULL) == BP_OK;
 }
 
 /* Reads on behind what is there; false at the end of the file, or where the buffer is full. */
 static bool fill(line_reader *lines)
 {
-    ssize_t got;
+    size_t got = 0;
 
     memmove(lines->buffer, lines->buffer + lines->begin, lines->end - lines->begin);
     lines->end -= lines->begin;
     lines->begin = 0;
-    do
-        got = read(lines->fd, lines->buffer + lines->end, sizeof lines->buffer - 1 - lines->end);
-    while (got < 0 && errno == EINTR);
-    lines->end += got > 0 ? (size_t)got : 0;
+    (void)bp_file_read(lines->fd, lines->buffer + lines->end, sizeof lines->buffer - 1 - lines->end, &got, "", NULL);
+    lines->end += got;
     return got > 0;
 }
 
@@ -91,7 +87,7 @@ static bool read_line(const char *path, char *line, size_t capacity)
     first = next_line(&lines);
     if (first)
         snprintf(line, capacity, "%s", first);
-    close(lines.fd);
+    bp_file_close(lines.fd);
     return first != NULL;
 }
 
@@ -186,7 +182,7 @@ static bool own_group(const char *root, bool v2, char *group, size_t capacity)
         *name++ = 0;
         found = (v2 ? !strcmp(line, "0:") : lists(controllers + 1, "cpu")) && join(group, capacity, name, "", "");
     }
-    close(lines.fd);
+    bp_file_close(lines.fd);
     return found;
 }
 
@@ -253,7 +249,7 @@ static double limit_of_version(const char *root, bool v2)
         return 0;
     while ((line = next_line(&lines)))
         limit = tighter(limit, limit_of_mount(root, line, group, v2));
-    close(lines.fd);
+    bp_file_close(lines.fd);
     return limit;
 }
 
@@ -280,7 +276,7 @@ void bp_quota_read(const char *root, uint32_t affinity, bp_quota *quota)
     }
 }
 
-uint32_t bp_machine_threads(char *reason, size_t capacity)
+static BP_OUT_OF_LINE uint32_t machine_threads(char *reason, size_t capacity)
 {
     bp_topology topology;
     bp_quota quota;
@@ -294,4 +290,12 @@ uint32_t bp_machine_threads(char *reason, size_t capacity)
     }
     snprintf(reason, capacity, "%u physical core%s", cores, cores == 1 ? "" : "s");
     return cores;
+}
+
+uint32_t bp_machine_threads(char *reason, size_t capacity)
+{
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    uint32_t threads = machine_threads(reason, capacity);
+    bp_float_end(host);
+    return threads;
 }

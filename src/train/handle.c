@@ -6,6 +6,7 @@
 
 #include "backward.h"
 #include "error.h"
+#include "float_state.h"
 #include "settings.h"
 #include "size.h"
 #include "trainer.h"
@@ -57,7 +58,8 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 }
 
 /* Fills what does not depend on where the trainer lies, in a struct of the caller's. */
-static bp_status prepare(const bp_network *network, const bp_settings *settings, bp_trainer *trainer, size_t *bytes, bp_error *error)
+static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_settings *settings, bp_trainer *trainer, size_t *bytes,
+                                        bp_error *error)
 {
     bp_arena arena = {.base = NULL};
 
@@ -76,14 +78,17 @@ static bp_status prepare(const bp_network *network, const bp_settings *settings,
     return BP_OK;
 }
 
-/* The scratch trainer that measuring needs is 18 KiB, too much for a small stack: the allocator gives it. */
+/* The draft that measuring needs is 25 KiB, too much for a small stack: the allocator gives it. */
 static bp_status measure(const bp_network *network, const bp_settings *settings, const bp_allocator *allocator, bp_trainer **draft,
                          size_t *bytes, bp_error *error)
 {
     *draft = bp_allocate(allocator, sizeof **draft);
     if (!*draft)
         return bp_fail(error, BP_NO_MEMORY, "a trainer: %zu bytes were refused", sizeof **draft);
-    return prepare(network, settings, *draft, bytes, error);
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT); /* the plan estimates times, and says them */
+    bp_status status = prepare(network, settings, *draft, bytes, error);
+    bp_float_end(host);
+    return status;
 }
 
 bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings, size_t *bytes, bp_error *error)
@@ -130,8 +135,8 @@ static bp_trainer *commit(const bp_trainer *draft, bp_network *network, void *me
 static bp_status find_memory(const bp_allocator *allocator, size_t need, void **memory, size_t given, bp_error *error)
 {
     if (*memory && (given < need || (uintptr_t)*memory % BP_ALIGNMENT))
-        return bp_fail(error, BP_INVALID, "memory of %zu bytes at %p: a trainer needs %zu at a multiple of %d", given, *memory, need,
-                       BP_ALIGNMENT);
+        return bp_fail(error, BP_INVALID, "memory of %zu bytes at %p: a trainer needs %zu at a multiple of %d", given, *memory,
+                       need, BP_ALIGNMENT);
     if (!*memory)
         *memory = bp_allocate(allocator, need);
     return *memory ? BP_OK : bp_fail(error, BP_NO_MEMORY, "a trainer: %zu bytes were refused", need);
@@ -174,8 +179,9 @@ bp_status bp_trainer_check(const bp_trainer *trainer, bp_error *error)
 
 bp_status bp_trainer_diverged(uint64_t step, uint32_t layer, bp_error *error)
 {
-    bp_status status = layer ? bp_fail(error, BP_DIVERGED, "step %llu: the gradient of layer %u is not finite", (unsigned long long)step, layer)
-                             : bp_fail(error, BP_DIVERGED, "step %llu: the loss is not finite", (unsigned long long)step);
+    bp_status status =
+        layer ? bp_fail(error, BP_DIVERGED, "step %llu: the gradient of layer %u is not finite", (unsigned long long)step, layer)
+              : bp_fail(error, BP_DIVERGED, "step %llu: the loss is not finite", (unsigned long long)step);
     if (error) {
         error->step = step;
         error->layer = (int32_t)layer;

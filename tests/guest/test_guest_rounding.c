@@ -75,7 +75,7 @@ typedef struct journey {
     bp_progress progress;
     bp_metrics metrics;
     bp_error error;
-    char texts[ROWS][5][40], rate[40], pytorch[20000];
+    char texts[ROWS][5][40], rate[40], pytorch[20000], plan[2000];
 } journey;
 
 static bp_status set_up(journey *j, bp_settings *settings)
@@ -85,6 +85,7 @@ static bp_status set_up(journey *j, bp_settings *settings)
         {"hidden", "7"},         {"activation", "tanh"},       {"learning-rate", "0.0123456789012345678"},
         {"schedule", "cosine"},  {"optimizer", "adam"},        {"beta2", "0.98765432109876543"},
         {"batch-size", "16"},    {"epochs", "3"},              {"patience", "2"},
+        {"threads", "2"},
     };
     bp_status status = BP_OK;
 
@@ -154,6 +155,7 @@ static bp_status look_inside(journey *j, const bp_settings *s)
         return status;
     j->trace_loss = bp_trace_loss(j->trace);
     memcpy(j->trace_gradient, layer.dL_dW, sizeof j->trace_gradient);
+    bp_trainer_plan(j->trainer, j->plan, sizeof j->plan);
     bp_model_pytorch(j->network, j->encoder, j->pytorch, sizeof j->pytorch);
     status = bp_settings_get(s, "learning-rate", j->rate, sizeof j->rate, &j->error);
     return status == BP_OK ? bp_gradcheck(j->network, s, 16, j->x, j->y, 5, NULL, j->checks, &j->error) : status;
@@ -231,6 +233,7 @@ static void assert_same_journey(const journey *a, const journey *b, const char *
     ASSERT_SAME(trace_gradient);
     cr_expect_str_eq(a->rate, b->rate);
     cr_expect_str_eq(a->pytorch, b->pytorch);
+    cr_expect_str_eq(a->plan, b->plan, "%s: %s", where, b->plan);
     cr_expect(a->trace_loss == b->trace_loss, "%s: the trace's loss", where);
     for (size_t i = 0; i < LAYERS; i++)
         cr_expect(a->checks[i].engine == b->checks[i].engine && a->checks[i].differences == b->checks[i].differences,
