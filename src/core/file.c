@@ -89,7 +89,7 @@ bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const cha
         if (step > 0)
             done += (size_t)step;
         else if (errno != EINTR)
-            return bp_fail_system(error, errno, "%s: cannot be read at byte %zu", path, done);
+            return bp_fail_system(error, errno, "%s: cannot be read", path); /* `done` need not be the file's offset */
     }
     *got = done;
     return BP_OK;

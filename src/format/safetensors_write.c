@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "safetensors.h"
 #include "size.h"
+#include "text.h"
 
 /* Everything that a write builds; freed as a whole. */
 typedef struct writing {
@@ -31,15 +32,29 @@ static void free_writing(writing *w)
     bp_release(&w->allocator, w->pieces, w->pieces_size);
 }
 
-/* jansson refuses text that is not UTF-8 and memory alike with NULL; tell them apart for the message. */
+static bp_status check_utf8(const char *text, const char *key, bp_error *error)
+{
+    size_t length = strlen(text);
+
+    if (bp_text_utf8_prefix(text, length) == length)
+        return BP_OK;
+    return bp_fail(error, BP_INVALID, "\"%.100s\" cannot be written: not UTF-8", key);
+}
+
+/* Takes `value`, which is NULL where memory for it was refused. jansson also refuses text that is not UTF-8 by a mere NULL,
+ * so texts are looked at before. */
 static bp_status add_new(json_t *object, const char *key, json_t *value, bp_error *error)
 {
-    if (json_object_get(object, key)) {
+    bp_status status = check_utf8(key, key, error);
+
+    if (status == BP_OK && json_object_get(object, key))
+        status = bp_fail(error, BP_INVALID, "\"%.100s\" is to be written twice", key);
+    if (status != BP_OK) {
         json_decref(value);
-        return bp_fail(error, BP_INVALID, "\"%.100s\" is to be written twice", key);
+        return status;
     }
     if (json_object_set_new(object, key, value))
-        return bp_fail(error, BP_INVALID, "\"%.100s\" cannot be written: not UTF-8, or no memory", key);
+        return bp_fail(error, BP_NO_MEMORY, "memory to describe \"%.100s\" was refused", key);
     return BP_OK;
 }
 
@@ -49,8 +64,10 @@ static bp_status describe_metadata(writing *w, const bp_pair *pairs, size_t coun
 
     BP_TRY(add_new(w->json, "__metadata__", metadata, error)); /* which owns it from here on */
     BP_TRY(add_new(metadata, "checksum", json_string("00000000000000000000000000000000"), error));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        BP_TRY(check_utf8(pairs[i].value, pairs[i].key, error));
         BP_TRY(add_new(metadata, pairs[i].key, json_string(pairs[i].value), error));
+    }
     return BP_OK;
 }
 
@@ -102,7 +119,9 @@ static bp_status dump_header(writing *w, const char *path, bp_error *error)
 {
     size_t text = json_dumpb(w->json, NULL, 0, JSON_COMPACT);
 
-    if (text == 0 || text > BP_SAFETENSORS_HEADER_MAX - BP_SAFETENSORS_ALIGNMENT)
+    if (text == 0)
+        return bp_fail(error, BP_NO_MEMORY, "%s: memory for the header was refused", path);
+    if (text > BP_SAFETENSORS_HEADER_MAX - BP_SAFETENSORS_ALIGNMENT)
         return bp_fail(error, BP_INVALID, "%s: a header of %zu bytes cannot be written", path, text);
     w->header_size = bp_size_round_up(8 + text, BP_SAFETENSORS_ALIGNMENT);
     w->header = bp_allocate(&w->allocator, w->header_size);

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,33 @@ Test(safetensors, refused_memory_loses_nothing)
         cr_assert_eq(memory.alive, 0);
     }
     cr_assert_geq(refused, 3);
+}
+
+static size_t json_allocations_left;
+
+static void *allocate_for_json(size_t size)
+{
+    if (json_allocations_left == 0)
+        return NULL;
+    json_allocations_left--;
+    return malloc(size);
+}
+
+/* The tree of JSON does not come from our allocator. */
+Test(safetensors, memory_refused_to_the_json_of_a_write_is_no_fault_of_the_caller)
+{
+    bp_status status = BP_NO_MEMORY;
+    bp_error error = {0};
+    size_t granted = 0;
+
+    json_set_alloc_funcs(allocate_for_json, free);
+    for (; status != BP_OK; granted++) {
+        json_allocations_left = granted;
+        status = bp_safetensors_write("file", tensors, COUNT(tensors), pairs, COUNT(pairs), NULL, &error);
+        cr_assert(status == BP_OK || status == BP_NO_MEMORY, "allocation %zu: %s", granted + 1, error.text);
+    }
+    cr_assert_geq(granted, 20);
+    json_set_alloc_funcs(malloc, free);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- hostile */
