@@ -6,11 +6,17 @@
 
 #include "batch.h"
 #include "error.h"
+#include "evaluate.h"
 #include "loss.h"
 #include "network.h"
 #include "size.h"
 #include "sum.h"
 #include "workspace.h"
+
+bool bp_has_classes(const bp_network *network, const bp_examples *examples)
+{
+    return network->loss != BP_SQUARED_ERROR || examples->classes;
+}
 
 /* What one block adds; in a regression followed by the squared error of each output. */
 typedef struct partial {
@@ -26,6 +32,7 @@ typedef struct evaluation {
     const bp_examples *examples;
     bp_rows rows;
     bp_loss loss;
+    bool classes; /* targets are classes, whatever the loss: accuracy is asked for; else errors are */
     uint32_t outputs;
     size_t stride;           /* bytes from partial to partial */
     unsigned char *partials; /* [blocks] */
@@ -46,6 +53,12 @@ static double element(const bp_pass *pass, const float *block, size_t row, size_
 
 /* ----------------------------------------------------------------------------------------------------- blocks of rows */
 
+/* One class out of several; else every output answers a question of its own. */
+static bool one_of_many(const evaluation *e)
+{
+    return e->loss == BP_CROSS_ENTROPY || (e->loss == BP_SQUARED_ERROR && e->outputs > 1);
+}
+
 /* The first of the largest; a NaN is never larger. */
 static size_t largest(const bp_pass *pass, const float *block, size_t row, uint32_t n)
 {
@@ -61,10 +74,11 @@ static double count_correct(const evaluation *e, const bp_pass *pass, uint32_t l
 {
     double correct = 0.0;
 
-    if (e->loss == BP_CROSS_ENTROPY)
+    if (one_of_many(e))
         return largest(pass, pass->a[last], row, e->outputs) == largest(pass, pass->d[last], row, e->outputs);
-    for (size_t j = 0; j < e->outputs; j++) /* z > 0 is a probability above one half */
-        correct += (element(pass, pass->a[last], row, j) > 0.0) == (element(pass, pass->d[last], row, j) > 0.5);
+    double middle = e->loss == BP_BINARY_CROSS_ENTROPY ? 0.0 : 0.5; /* z > 0 is a probability above one half */
+    for (size_t j = 0; j < e->outputs; j++)
+        correct += (element(pass, pass->a[last], row, j) > middle) == (element(pass, pass->d[last], row, j) > 0.5);
     return correct;
 }
 
@@ -103,7 +117,7 @@ static void sum_block(void *context, const bp_block_rows *block)
     bp_batch_gather(&batch, e->workspace->kernels, e->examples, e->rows.index ? e->rows.index + block->first : NULL, block->first,
                     0, block->count);
     for (size_t row = 0; row < block->count; row++)
-        if (e->loss == BP_SQUARED_ERROR)
+        if (!e->classes)
             add_errors(e, seat, last, row, sums);
         else
             sums->correct += count_correct(e, pass, last, row);
@@ -123,7 +137,7 @@ static void read_target(const evaluation *e, uint64_t r)
         e->target[j] = e->examples->classes
                            ? (double)(e->outputs == 1 ? e->examples->classes[row] : e->examples->classes[row] == (int32_t)j)
                            : (double)e->examples->y[row * e->examples->y_stride + j];
-    if (e->loss == BP_SQUARED_ERROR)
+    if (!e->classes)
         decode(e, e->target);
 }
 
@@ -152,7 +166,7 @@ static double majority(const evaluation *e)
 
     for (size_t j = 0; j < e->outputs; j++) {
         double yes = e->mean[j], more = yes > 0.5 ? yes : 1.0 - yes;
-        if (e->loss == BP_BINARY_CROSS_ENTROPY)
+        if (!one_of_many(e))
             share += more / e->outputs;
         else if (yes > share)
             share = yes;
@@ -221,7 +235,7 @@ static void regression_metrics(const evaluation *e, bp_metrics *metrics)
 
 static void class_metrics(const evaluation *e, bp_metrics *metrics)
 {
-    double answers = (double)e->rows.count * (e->loss == BP_CROSS_ENTROPY ? 1 : e->outputs);
+    double answers = (double)e->rows.count * (one_of_many(e) ? 1 : e->outputs);
 
     metrics->accuracy = total(e, offsetof(partial, correct)) / answers;
     find_means(e);
@@ -241,7 +255,7 @@ static void collect(const evaluation *e, bp_metrics *metrics)
         .baseline_rmse = NAN,
         .baseline_mae = NAN,
     };
-    if (e->loss == BP_SQUARED_ERROR)
+    if (!e->classes)
         regression_metrics(e, metrics);
     else
         class_metrics(e, metrics);
@@ -292,7 +306,8 @@ bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace
         .rows = rows,
         .loss = network->loss,
         .outputs = examples->outputs,
-        .stride = sizeof(partial) + (network->loss == BP_SQUARED_ERROR ? examples->outputs : 0) * sizeof(double),
+        .classes = bp_has_classes(network, examples),
+        .stride = sizeof(partial) + examples->outputs * sizeof(double),
     };
     bp_arena arena = {.base = NULL};
     carve(&e, &arena);

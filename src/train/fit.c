@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "evaluate.h"
 #include "examples.h"
 #include "fingerprint.h"
 #include "float_state.h"
@@ -164,14 +165,16 @@ static void copy_parameters(float *to, const bp_trainer *trainer)
     memcpy(to, trainer->network->parameters, trainer->network->layout.floats * sizeof(float));
 }
 
-/* A metric that the loss does not have would be NaN in every epoch. */
-static bool metric_exists(const bp_trainer *trainer)
+/* A metric that the targets do not have would be NaN in every epoch. */
+static bool metric_exists(const bp_fit *fit)
 {
-    switch ((bp_metric)trainer->settings.metric) {
-    case BP_METRIC_ACCURACY: return trainer->network->loss != BP_SQUARED_ERROR;
+    bool classes = bp_has_classes(fit->trainer->network, fit->validation);
+
+    switch ((bp_metric)fit->trainer->settings.metric) {
+    case BP_METRIC_ACCURACY: return classes;
     case BP_METRIC_RMSE:
     case BP_METRIC_MAE:
-    case BP_METRIC_R2: return trainer->network->loss == BP_SQUARED_ERROR;
+    case BP_METRIC_R2: return !classes;
     default: return true;
     }
 }
@@ -180,8 +183,8 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
 {
     if (fit->trainer->diverged)
         return bp_fail(error, BP_DIVERGED, "this trainer's fit has diverged; a new trainer can begin again");
-    if (fit->validation && !metric_exists(fit->trainer))
-        return bp_fail(error, BP_INVALID, "metric: accuracy needs a loss of classes, rmse, mae and r2 need squared_error");
+    if (fit->validation && !metric_exists(fit))
+        return bp_fail(error, BP_INVALID, "metric: accuracy needs targets that are classes; rmse, mae and r2 need numbers");
     BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
     return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
 }

@@ -268,3 +268,14 @@ Test(results, no_result_takes_the_place_of_what_it_is_made_from)
     expect_refused_place("train - --target class --test -", "only once");
     run_program(0, "train data.csv --target class --epochs 1 -q -o model --from model");
 }
+
+Test(results, classes_have_an_accuracy_by_any_loss)
+{
+    write_classes("data.csv", 300, 1);
+    run_program(0, "train data.csv --target class --loss squared_error --metric accuracy --epochs 60 --json -o model");
+    json_t *object = parsed_output();
+    double accuracy = json_real_value(json_object_get(json_object_get(object, "validation"), "accuracy"));
+    cr_expect(accuracy > 0.8 && accuracy <= 1.0, "accuracy %g", accuracy);
+    json_decref(object);
+    run_program(2, "train data.csv --target class --loss squared_error --metric rmse -o model");
+}
