@@ -7,8 +7,8 @@
  *     data set -> encoder -> examples -> network -> trainer -> evaluate, predict -> model file
  *
  * Errors. Every function that can fail returns a bp_status and takes a bp_error of the caller's as its last argument; it
- * may be NULL. On any status but BP_OK nothing has been written to a result argument, and what was half built is freed.
- * The library never prints and never exits.
+ * may be NULL. On any status but BP_OK nothing has been written to a result argument unless its function says so, and what
+ * was half built is freed. The library never prints and never exits.
  *
  * Memory. What a _create, _read, _fit or _load function hands out belongs to the caller and is given back to the
  * matching _free, which accepts NULL. No other handle, array or result argument may be NULL unless its function says so.
@@ -74,7 +74,8 @@ typedef struct bp_error {
 BP_API const char *bp_status_text(bp_status status);
 
 /* Memory for one handle. `allocate` returns `size` bytes at a multiple of `alignment` (a power of two), or NULL; it need
- * not clear them. `release` gets the same size. Both may be called from the thread that creates or frees the handle only. */
+ * not clear them. `release` gets the same size. Both are called on the thread that calls a function on the handle, by those
+ * that create, free, fit, evaluate, save and load, and never inside a step. */
 typedef struct bp_allocator {
     void *context;
     void *(*allocate)(void *context, size_t size, size_t alignment);
@@ -111,7 +112,14 @@ typedef enum bp_schedule { BP_CONSTANT, BP_LINEAR, BP_COSINE } bp_schedule;
 typedef enum bp_init_scheme { BP_INIT_AUTO, BP_INIT_HE, BP_INIT_GLOROT, BP_INIT_LECUN } bp_init_scheme;
 
 /* What early stopping watches, on the validation rows. auto: the loss. rmse and mae need a regression, accuracy classes. */
-typedef enum bp_metric { BP_METRIC_AUTO, BP_METRIC_LOSS, BP_METRIC_ACCURACY, BP_METRIC_RMSE, BP_METRIC_MAE, BP_METRIC_R2 } bp_metric;
+typedef enum bp_metric {
+    BP_METRIC_AUTO,
+    BP_METRIC_LOSS,
+    BP_METRIC_ACCURACY,
+    BP_METRIC_RMSE,
+    BP_METRIC_MAE,
+    BP_METRIC_R2
+} bp_metric;
 
 typedef enum bp_shuffle { BP_SHUFFLE_FULL, BP_SHUFFLE_NONE } bp_shuffle;
 typedef enum bp_precision { BP_F32 } bp_precision;
@@ -253,7 +261,8 @@ BP_API uint64_t bp_dataset_columns(const bp_dataset *dataset);
 BP_API bp_status bp_dataset_column(const bp_dataset *dataset, uint64_t column, bp_column_info *result, bp_error *error);
 
 /* The text of one field, as it would stand in a CSV file without quotes; cut at `capacity`, NUL-terminated. */
-BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity, bp_error *error);
+BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity,
+                                 bp_error *error);
 
 BP_API void bp_dataset_free(bp_dataset *dataset);
 
@@ -261,8 +270,8 @@ BP_API void bp_dataset_free(bp_dataset *dataset);
  * stratified by class where the target is text, integers of a format whose integers are classes (IDX), or settings.task
  * says classes. Both are written in ascending order: training [rows], validation [rows]; the counts say how many each
  * got. Every class keeps a row to train on, and each side has a row where there are two. */
-BP_API bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training, uint64_t *training_count,
-                                  uint64_t *validation, uint64_t *validation_count, bp_error *error);
+BP_API bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training,
+                                  uint64_t *training_count, uint64_t *validation, uint64_t *validation_count, bp_error *error);
 
 /* ---------------------------------------------------------------------------------------------------------- encoder */
 
@@ -303,8 +312,8 @@ typedef struct bp_examples bp_examples;
 /* Applies the encoder to all rows of a data set, columns found by name. Bytes that only need dividing stay bytes in the
  * data set's memory, which must then outlive the examples; so it must always outlive them. `with_targets` 0: y is left
  * out. A category never seen in fitting is all zeros; a missing number is BP_BAD_FILE. */
-BP_API bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset, int with_targets, const bp_allocator *allocator,
-                                  bp_examples **result, bp_error *error);
+BP_API bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset, int with_targets,
+                                  const bp_allocator *allocator, bp_examples **result, bp_error *error);
 
 /* Examples over arrays of the caller's, already in network units, borrowed: x [rows, inputs] f32 or u8 (then divided by
  * 255), y [rows, outputs] f32 or NULL, weight [rows, 1] f32 or NULL. Weights are scaled to mean 1. */
@@ -365,8 +374,8 @@ BP_API bp_status bp_model_parse(const void *bytes, size_t size, const bp_allocat
  * buffer, NUL-terminated, cut at `capacity`. The encoder may be NULL. Returns the length of the whole. */
 BP_API size_t bp_model_pytorch(const bp_network *network, const bp_encoder *encoder, char *text, size_t capacity);
 
-/* What predicting needs besides the network: activations of `rows` rows on each of `threads` threads (0: as many as the
- * machine gives). One for each caller's thread. */
+/* What predicting needs besides the network: activations of a block of rows for each of `threads` threads, 65536 at most (0:
+ * as many as the machine gives). It serves every network of the same layers; one for each caller's thread. */
 typedef struct bp_workspace bp_workspace;
 BP_API bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_isa isa, const bp_allocator *allocator,
                                      bp_workspace **result, bp_error *error);
@@ -378,14 +387,14 @@ BP_API bp_status bp_network_predict(const bp_network *network, bp_workspace *wor
                                     bp_error *error);
 
 /* The same for chosen rows of examples: y [rows, outputs]. */
-BP_API bp_status bp_network_predict_rows(const bp_network *network, bp_workspace *workspace, const bp_examples *examples, bp_rows rows,
-                                         float *y, bp_error *error);
+BP_API bp_status bp_network_predict_rows(const bp_network *network, bp_workspace *workspace, const bp_examples *examples,
+                                         bp_rows rows, float *y, bp_error *error);
 
 typedef struct bp_metrics {
     uint64_t rows;
     double loss;     /* 1/m sum w L, in network units */
-    double accuracy; /* share of rows whose most likely class is right; NaN in a regression */
-    double rmse;     /* in the target's own unit; NaN for classes; over all outputs */
+    double accuracy; /* of cross-entropies, else NaN: share of rows whose most likely class is right */
+    double rmse;     /* of squared_error, else NaN, as mae and r2: in the target's own unit, over all outputs */
     double mae;
     double r2;       /* mean over outputs; NaN where a target is constant */
     double baseline_accuracy; /* of the rows' majority class */
@@ -393,7 +402,8 @@ typedef struct bp_metrics {
     double baseline_mae;
 } bp_metrics;
 
-/* Metrics over chosen rows. `encoder` gives the target's unit; NULL: network units. */
+/* Metrics over chosen rows. `encoder` gives the target's unit; NULL: network units. BP_INVALID where it is not for as many
+ * inputs and outputs as the network has. */
 BP_API bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
                                      const bp_examples *examples, bp_rows rows, bp_metrics *result, bp_error *error);
 
@@ -419,11 +429,13 @@ BP_API bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x
 
 /* The same in parts, for those who have a loss of their own; parts give the bits of the whole.
  *   forward    y_hat [m, outputs] is the last layer's z, before any softmax; may be NULL
- *   loss       the network's own, of the rows given to forward; J may be NULL
+ *   loss       the network's own, of the rows given to forward; weight and J may be NULL
  *   backward   d_y_hat [m, outputs] is dL/dy^ of each example, not divided by m, or NULL after bp_trainer_loss;
  *              d_x [m, inputs] gets dL/dx of each example; may be NULL. A second backward replaces the first.
  *   gradient   dJ/dW [k, n] and dJ/db [n] of one layer, read and replaced; either may be NULL
- *   update     one step of the optimizer; rate <= 0: the settings' rate and schedule */
+ *   update     one step of the optimizer; rate <= 0: the settings' rate and schedule
+ * BP_DIVERGED: after loss there is nothing to go back from; after backward the gradient and d_x can be looked at, and the
+ * gradient replaced; after update the weights hold what is not finite. */
 BP_API bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error);
 BP_API bp_status bp_trainer_loss(bp_trainer *trainer, const float *y, const float *weight, double *J, bp_error *error);
 BP_API bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error);
@@ -464,10 +476,11 @@ typedef struct bp_callbacks {
 } bp_callbacks;
 
 /* Trains for settings.epochs on the training rows, each epoch in an order of its own by seed. With validation examples,
- * metrics follow each epoch, training stops after `patience` epochs without a better one, and the best weights are restored. Goes
- * on where a resumed trainer stands. BP_DIVERGED: the network holds the weights of the last epoch's end (the first
- * weights before any), and fit and checkpoint of this trainer are refused from then on. BP_CANCELLED: the network is as far
- * as it came, and bp_trainer_checkpoint can save it exactly. */
+ * metrics follow each epoch, training stops after `patience` epochs without a better one, and the best weights are
+ * restored. Goes on where a resumed trainer stands. `encoder` gives the metrics' unit; it, validation, callbacks and result
+ * may be NULL. BP_DIVERGED: the network holds the weights of the last epoch's end (the first weights before any), and fit
+ * and checkpoint of this trainer are refused from then on. BP_CANCELLED: the network is as far as it came, and
+ * bp_trainer_checkpoint can save it exactly. *result is written with these two as well. */
 BP_API bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
                                 const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
                                 bp_progress *result, bp_error *error);
@@ -509,8 +522,8 @@ BP_API double bp_trace_loss(const bp_trace *trace);
 BP_API bp_status bp_trace_at(const bp_trace *trace, uint32_t layer, bp_trace_layer *result, bp_error *error);
 BP_API void bp_trace_free(bp_trace *trace);
 
-/* Relative errors |u - v| / max(|u|, |v|, floor) of one layer's dJ/dW and dJ/db, the largest; floor is 1e-3 times the layer's largest
- * entry, so that rounding in entries that cancel to nothing does not count. */
+/* Relative errors |u - v| / max(|u|, |v|, floor) of one layer's dJ/dW and dJ/db, the largest; floor is 1e-3 times the layer's
+ * largest entry, so that rounding in entries that cancel to nothing does not count. */
 typedef struct bp_gradcheck_layer {
     double engine;       /* f32 engine against the reference */
     double differences;  /* reference against central differences */
@@ -518,8 +531,8 @@ typedef struct bp_gradcheck_layer {
     uint64_t skipped;    /* entries left out: a ReLU changed sides within the difference */
 } bp_gradcheck_layer;
 
-/* Over one minibatch of the caller's, m <= settings.batch_size; layers [bp_network_layers]. At most `entries` parameters of each layer
- * are compared with differences, evenly spread; 0: all. */
+/* Over one minibatch of the caller's, m <= settings.batch_size; layers [bp_network_layers]. At most `entries` parameters of
+ * each layer are compared with differences, evenly spread; 0: all. */
 BP_API bp_status bp_gradcheck(bp_network *network, const bp_settings *settings, uint64_t m, const float *x, const float *y,
                               uint64_t entries, const bp_allocator *allocator, bp_gradcheck_layer *layers, bp_error *error);
 
