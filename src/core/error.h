@@ -21,7 +21,8 @@ bp_status bp_fail(bp_error *error, bp_status status, const char *format, ...) __
 bp_status bp_fail_system(bp_error *error, int number, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* BP_BAD_FILE at a line counted from 1 ("PATH:LINE: ..."), or at a byte ("PATH: byte N: ..."). */
-bp_status bp_fail_line(bp_error *error, const char *path, uint64_t line, const char *format, ...) __attribute__((format(printf, 4, 5)));
+bp_status bp_fail_line(bp_error *error, const char *path, uint64_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 bp_status bp_fail_offset(bp_error *error, const char *path, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -18,7 +18,8 @@ typedef enum bp_stream { BP_STREAM_WEIGHTS = 1, BP_STREAM_ORDER = 2, BP_STREAM_S
 static inline philox4x32_ctr_t bp_random(uint64_t seed, bp_stream stream, uint64_t epoch, uint32_t index, uint64_t element)
 {
     philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
-    philox4x32_ctr_t counter = {{(uint32_t)element, (uint32_t)(element >> 32), index, (uint32_t)stream << 24 | (uint32_t)(epoch & 0xffffff)}};
+    uint32_t use = (uint32_t)stream << 24 | (uint32_t)(epoch & 0xffffff);
+    philox4x32_ctr_t counter = {{(uint32_t)element, (uint32_t)(element >> 32), index, use}};
     return philox4x32(counter, key);
 }
 

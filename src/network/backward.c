@@ -14,8 +14,8 @@ size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX
     return floats;
 }
 
-void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX], const bp_pass *pass,
-                 bp_span rows, bool with_input)
+void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX],
+                 const bp_pass *pass, bp_span rows, bool with_input)
 {
     size_t panel = bp_pass_panel(pass);
 

@@ -11,7 +11,7 @@
 size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX]);
 
 /* d[K - 1] ... d[1] of the rows from d[K]; with_input: d[0] = dL/dx too. `transposed`: W^T of each layer. */
-void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX], const bp_pass *pass,
-                 bp_span rows, bool with_input);
+void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX],
+                 const bp_pass *pass, bp_span rows, bool with_input);
 
 #endif

@@ -33,7 +33,8 @@ typedef struct bp_layout {
     size_t floats;            /* of the whole block, padding included */
 } bp_layout;
 
-/* sizes [layers + 1]. BP_INVALID for a width of 0 or above BP_WIDTH_MAX, and where the block overflows a size. */
+/* sizes [layers + 1]. BP_INVALID for no layer or more than BP_LAYERS_MAX, for a width of 0 or above BP_WIDTH_MAX. The bytes
+ * of what is left always fit a size. */
 bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_layout *layout, bp_error *error);
 
 /* The same layers, sizes and activations. */

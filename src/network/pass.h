@@ -29,6 +29,9 @@ typedef struct bp_span {
 /* Takes the pass's blocks, for up to `rows` rows; `backward`: those of d too. */
 void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool backward, bp_arena *arena);
 
+/* Rows of one block of the pass, a[i] or d[i], which has n columns, as a plain matrix [rows.count, n]. */
+void bp_pass_unpack(const bp_pass *pass, const float *block, bp_span rows, size_t n, float *matrix);
+
 /* Floats from one panel of a[i] or d[i] to the next: element (row, j) is at j / 32 * that + 32 * row + j % 32. */
 static inline size_t bp_pass_panel(const bp_pass *pass)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "workspace.h"
 
-#include <string.h>
-
 #include "batch.h"
 #include "cpu.h"
 #include "error.h"
@@ -150,12 +148,10 @@ static void copy_predictions(void *context, const bp_block_rows *block)
     const prediction *p = context;
     uint32_t last = p->network->layout.layers, n = p->network->layout.layer[last - 1].n;
     const bp_pass *pass = &block->seat->pass;
+    bp_span rows = {0, block->count};
 
-    bp_prediction_rows(p->workspace->kernels, p->network->loss, n, pass, last, (bp_span){0, block->count});
-    for (size_t r = 0; r < block->count; r++)
-        for (size_t j = 0; j < n; j += BP_PANEL)
-            memcpy(p->y + (block->first + r) * n + j, pass->a[last] + j / BP_PANEL * bp_pass_panel(pass) + r * BP_PANEL,
-                   bp_size_min(BP_PANEL, n - j) * sizeof(float));
+    bp_prediction_rows(p->workspace->kernels, p->network->loss, n, pass, last, rows);
+    bp_pass_unpack(pass, pass->a[last], rows, n, p->y + block->first * n);
 }
 
 bp_status bp_network_predict_rows(const bp_network *network, bp_workspace *workspace, const bp_examples *examples, bp_rows rows,

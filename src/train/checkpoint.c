@@ -16,14 +16,23 @@
 #define FORMAT "backprop-checkpoint"
 #define VERSION "1"
 
-enum { METRIC_VALUES = 8, COUNTERS = 11, VALUES = 3 + 2 * METRIC_VALUES, TENSORS = 7, PAIRS = 80, SHAPE_TEXT = 12 * (BP_LAYERS_MAX + 1) };
+enum {
+    METRIC_VALUES = 8,
+    COUNTERS = 11,
+    EPOCH = 0, /* places among the counters */
+    BEST_EPOCH = 7,
+    VALUES = 3 + 2 * METRIC_VALUES,
+    TENSORS = 7,
+    PAIRS = 80,
+    SHAPE_TEXT = 12 * (BP_LAYERS_MAX + 1)
+};
 
 /* ------------------------------------------------------------------------------------------------------------- lists */
 
 static void list_metrics(bp_metrics *metrics, double *list[METRIC_VALUES])
 {
-    double *values[METRIC_VALUES] = {&metrics->loss, &metrics->accuracy, &metrics->rmse, &metrics->mae, &metrics->r2,
-                                     &metrics->baseline_accuracy, &metrics->baseline_rmse, &metrics->baseline_mae};
+    double *values[METRIC_VALUES] = {&metrics->loss, &metrics->accuracy,          &metrics->rmse,          &metrics->mae,
+                                     &metrics->r2,   &metrics->baseline_accuracy, &metrics->baseline_rmse, &metrics->baseline_mae};
     memcpy(list, values, sizeof values);
 }
 
@@ -38,8 +47,16 @@ static void list_values(bp_fit_state *fit, double *list[VALUES])
 
 static void list_counters(bp_fit_state *fit, uint64_t *updates, uint64_t *finished, uint64_t *list[COUNTERS])
 {
-    uint64_t *counters[COUNTERS] = {&fit->epoch, &fit->step, &fit->steps, &fit->examples, &fit->epoch_rows, finished, updates,
-                                    &fit->stopping.best_epoch, &fit->stopping.waited, &fit->validation.rows,
+    uint64_t *counters[COUNTERS] = {&fit->epoch,
+                                    &fit->step,
+                                    &fit->steps,
+                                    &fit->examples,
+                                    &fit->epoch_rows,
+                                    finished,
+                                    updates,
+                                    &fit->stopping.best_epoch,
+                                    &fit->stopping.waited,
+                                    &fit->validation.rows,
                                     &fit->stopping.metrics.rows};
     memcpy(list, counters, sizeof counters);
 }
@@ -124,8 +141,11 @@ static size_t list_tensors(const bp_trainer *trainer, const uint64_t counters[CO
 
     for (size_t i = 0; i < all; i++)
         if (is_filled(trainer, blocks[i].block))
-            tensors[count++] = (bp_tensor){
-                .name = blocks[i].name, .dtype = BP_DTYPE_F32, .rank = 1, .shape = {trainer->network->layout.floats}, .data = blocks[i].block};
+            tensors[count++] = (bp_tensor){.name = blocks[i].name,
+                                           .dtype = BP_DTYPE_F32,
+                                           .rank = 1,
+                                           .shape = {trainer->network->layout.floats},
+                                           .data = blocks[i].block};
     tensors[count++] = (bp_tensor){.name = "counters", .dtype = BP_DTYPE_U64, .rank = 1, .shape = {COUNTERS}, .data = counters};
     tensors[count++] = (bp_tensor){.name = "values", .dtype = BP_DTYPE_F64, .rank = 1, .shape = {VALUES}, .data = values};
     return count;
@@ -145,8 +165,8 @@ static bp_status write_file(const bp_trainer *trainer, const char *path, texts *
         counters[i] = *counter_list[i];
     for (size_t i = 0; i < VALUES; i++)
         values[i] = *value_list[i];
-    return bp_safetensors_write(path, tensors, list_tensors(trainer, counters, values, tensors), pairs, list_pairs(trainer, text, pairs),
-                                &trainer->allocator, error);
+    return bp_safetensors_write(path, tensors, list_tensors(trainer, counters, values, tensors), pairs,
+                                list_pairs(trainer, text, pairs), &trainer->allocator, error);
 }
 
 bp_status bp_trainer_checkpoint(const bp_trainer *trainer, const char *path, bp_error *error)
@@ -173,7 +193,8 @@ static bp_status check_text(const bp_safetensors *file, const char *key, const c
     if (!text)
         return bp_fail_offset(error, file->path, 8, "the checkpoint lacks \"%s\"", key);
     if (strcmp(text, own) != 0)
-        return bp_fail(error, BP_INVALID, "%s: the checkpoint was made with %s %.200s, this run has %.200s", file->path, what, text, own);
+        return bp_fail(error, BP_INVALID, "%s: the checkpoint was made with %s %.200s, this run has %.200s", file->path, what, text,
+                       own);
     return BP_OK;
 }
 
@@ -182,7 +203,8 @@ static bp_status check_format(const bp_safetensors *file, bp_error *error)
     const char *format = bp_safetensors_text(file, "format"), *version = bp_safetensors_text(file, "version");
 
     if (!format || strcmp(format, FORMAT) != 0)
-        return bp_fail_offset(error, file->path, 8, "this is no checkpoint of backprop; its format is %.100s", format ? format : "not said");
+        return bp_fail_offset(error, file->path, 8, "this is no checkpoint of backprop; its format is %.100s",
+                              format ? format : "not said");
     if (!version || strcmp(version, VERSION) != 0)
         return bp_fail_offset(error, file->path, 8, "a checkpoint of version %.100s; this program reads version " VERSION,
                               version ? version : "unknown");
@@ -239,7 +261,7 @@ static bp_status find_tensors(const bp_trainer *trainer, const bp_safetensors *f
 
     for (size_t i = 0; i < all; i++) {
         found[i] = NULL;
-        if (blocks[i].block == trainer->best && counters[7] == 0)
+        if (blocks[i].block == trainer->best && counters[BEST_EPOCH] == 0)
             continue;
         BP_TRY(bp_safetensors_expect(file, blocks[i].name, BP_DTYPE_F32, 1, shape, &found[i], error));
         BP_TRY(check_finite(file, found[i], error));
@@ -247,24 +269,24 @@ static bp_status find_tensors(const bp_trainer *trainer, const bp_safetensors *f
     return BP_OK;
 }
 
-static bp_status read_lists(const bp_trainer *trainer, const bp_safetensors *file, uint64_t counters[COUNTERS], double values[VALUES],
-                            bp_error *error)
+static bp_status read_lists(const bp_trainer *trainer, const bp_safetensors *file, uint64_t counters[COUNTERS],
+                            double values[VALUES], bp_error *error)
 {
     const bp_tensor *tensor;
 
     BP_TRY(bp_safetensors_expect(file, "counters", BP_DTYPE_U64, 1, (uint64_t[]){COUNTERS}, &tensor, error));
     memcpy(counters, tensor->data, COUNTERS * sizeof *counters);
-    if (counters[0] > trainer->settings.epochs || counters[7] > counters[0])
+    if (counters[EPOCH] > trainer->settings.epochs || counters[BEST_EPOCH] > counters[EPOCH])
         return bp_fail_offset(error, file->path, bp_safetensors_offset(file, tensor), "epoch %llu, best %llu of %llu cannot be",
-                              (unsigned long long)counters[0], (unsigned long long)counters[7],
+                              (unsigned long long)counters[EPOCH], (unsigned long long)counters[BEST_EPOCH],
                               (unsigned long long)trainer->settings.epochs);
     BP_TRY(bp_safetensors_expect(file, "values", BP_DTYPE_F64, 1, (uint64_t[]){VALUES}, &tensor, error));
     memcpy(values, tensor->data, VALUES * sizeof *values);
     return BP_OK;
 }
 
-static void take(bp_trainer *trainer, const bp_tensor *const found[5], const uint64_t counters[COUNTERS], const double values[VALUES],
-                 const char *fingerprint)
+static void take(bp_trainer *trainer, const bp_tensor *const found[5], const uint64_t counters[COUNTERS],
+                 const double values[VALUES], const char *fingerprint)
 {
     named_block blocks[5];
     size_t all = list_blocks(trainer, blocks);

@@ -27,15 +27,6 @@ static uint32_t outputs_of(const bp_trainer *trainer)
     return trainer->network->layout.layer[trainer->network->layout.layers - 1].n;
 }
 
-/* Rows of a plain matrix [m, n] from panels, and into them. */
-static void copy_out(const bp_pass *pass, const float *block, bp_range rows, size_t n, float *matrix)
-{
-    for (size_t r = rows.first; r < rows.end; r++)
-        for (size_t j = 0; j < n; j += BP_PANEL)
-            memcpy(matrix + r * n + j, block + j / BP_PANEL * bp_pass_panel(pass) + r * BP_PANEL,
-                   bp_size_min(BP_PANEL, n - j) * sizeof(float));
-}
-
 /* ------------------------------------------------------------------------------------------------------------ forward */
 
 typedef struct forward_work {
@@ -57,7 +48,7 @@ static void forward_rows(void *context, bp_member member)
     bp_batch_gather(&batch, trainer->plan.kernels, work->examples, NULL, rows.first, rows.first, span.count);
     bp_forward(trainer->plan.kernels, layout, trainer->network->parameters, pass, span);
     if (work->y_hat)
-        copy_out(pass, pass->a[layout->layers], rows, outputs_of(trainer), work->y_hat);
+        bp_pass_unpack(pass, pass->a[layout->layers], span, outputs_of(trainer), work->y_hat + rows.first * outputs_of(trainer));
 }
 
 bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error)
@@ -179,7 +170,7 @@ static void backward_rows(const backward_work *work, bp_member member)
         gather_targets(&work->targets, rows);
     bp_backward(trainer->plan.kernels, layout, (const float *const *)trainer->transposed, &trainer->pass, span, work->d_x != NULL);
     if (work->d_x)
-        copy_out(&trainer->pass, trainer->pass.d[0], rows, layout->layer[0].k, work->d_x);
+        bp_pass_unpack(&trainer->pass, trainer->pass.d[0], span, layout->layer[0].k, work->d_x + rows.first * layout->layer[0].k);
     bp_gradients_begin(&trainer->gradients, member);
     if (span.count)
         bp_gradients_walk(&trainer->gradients, member, &trainer->pass, span, rows.first);
