@@ -393,8 +393,8 @@ BP_API bp_status bp_network_predict_rows(const bp_network *network, bp_workspace
 typedef struct bp_metrics {
     uint64_t rows;
     double loss;     /* 1/m sum w L, in network units */
-    double accuracy; /* of cross-entropies, else NaN: share of rows whose most likely class is right */
-    double rmse;     /* of squared_error, else NaN, as mae and r2: in the target's own unit, over all outputs */
+    double accuracy; /* of classes, else NaN: share of rows whose most likely class is right */
+    double rmse;     /* of numbers, else NaN, as mae and r2: in the target's own unit, over all outputs */
     double mae;
     double r2;       /* mean over outputs; NaN where a target is constant */
     double baseline_accuracy; /* of the rows' majority class */
@@ -402,7 +402,8 @@ typedef struct bp_metrics {
     double baseline_mae;
 } bp_metrics;
 
-/* Metrics over chosen rows. `encoder` gives the target's unit; NULL: network units. BP_INVALID where it is not for as many
+/* Metrics over chosen rows. Targets are classes where the loss is a cross-entropy or the examples' encoder has classes, else
+ * numbers. `encoder` gives the target's unit; NULL: network units. BP_INVALID where it is not for as many
  * inputs and outputs as the network has. */
 BP_API bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
                                      const bp_examples *examples, bp_rows rows, bp_metrics *result, bp_error *error);
@@ -497,7 +498,7 @@ BP_API bp_status bp_trainer_resume(bp_trainer *trainer, const char *path, bp_err
 
 /* How steps are computed, and why, as text in the caller's buffer, cut at `capacity`. Returns the length of the whole. */
 BP_API size_t bp_trainer_plan(const bp_trainer *trainer, char *text, size_t capacity);
-BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer);  /* really used; in a child of fork one does the work of all */
+BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer);  /* of the team; a fit steps on one while that is faster */
 BP_API const char *bp_trainer_isa(const bp_trainer *trainer);   /* "avx512"; static text */
 
 /* ---------------------------------------------------------------------------------------------- trace and gradcheck */

@@ -185,6 +185,7 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
         return bp_fail(error, BP_DIVERGED, "this trainer's fit has diverged; a new trainer can begin again");
     if (fit->validation && !metric_exists(fit))
         return bp_fail(error, BP_INVALID, "metric: accuracy needs targets that are classes; rmse, mae and r2 need numbers");
+    BP_TRY(bp_network_check_encoder(fit->trainer->network, fit->encoder, error)); /* not first at an epoch's end */
     BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
     return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
 }

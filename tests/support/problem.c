@@ -70,6 +70,18 @@ bp_array problem_y(const problem *p)
     return (bp_array){.data = p->y, .type = BP_TYPE_F32, .rows = p->rows, .columns = p->outputs};
 }
 
+bp_encoder *problem_encoder(const problem *p)
+{
+    bp_array x = problem_x(p), y = problem_y(p);
+    bp_dataset *dataset = NULL;
+    bp_encoder *encoder = NULL;
+
+    cr_assert_eq(bp_dataset_borrow(&x, &y, NULL, NULL, &dataset, NULL), BP_OK);
+    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){0}, &p->settings, NULL, &encoder, NULL), BP_OK);
+    bp_dataset_free(dataset);
+    return encoder;
+}
+
 bp_network *problem_network(const problem *p)
 {
     bp_network *network = NULL;

@@ -30,6 +30,9 @@ void problem_free(problem *p);
 bp_array problem_x(const problem *p);
 bp_array problem_y(const problem *p);
 
+/* An encoder fitted to them. */
+bp_encoder *problem_encoder(const problem *p);
+
 /* First weights by the seed; biases are not 0. */
 bp_network *problem_network(const problem *p);
 

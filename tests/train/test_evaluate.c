@@ -325,24 +325,12 @@ Test(evaluate, speaks_in_the_targets_own_unit)
     bp_dataset_free(dataset);
 }
 
-static bp_encoder *encoder_of(const problem *p)
-{
-    bp_array x = problem_x(p), y = problem_y(p);
-    bp_dataset *dataset = NULL;
-    bp_encoder *encoder = NULL;
-
-    cr_assert_eq(bp_dataset_borrow(&x, &y, NULL, NULL, &dataset, NULL), BP_OK);
-    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){0}, &p->settings, NULL, &encoder, NULL), BP_OK);
-    bp_dataset_free(dataset);
-    return encoder;
-}
-
 Test(evaluate, refuses_what_it_cannot_measure)
 {
     subject *s = set_up(BP_SQUARED_ERROR, 3), *other = set_up(BP_SQUARED_ERROR, 2);
     bp_array x = problem_x(&s->p);
     bp_examples *unlabelled = NULL;
-    bp_encoder *encoder = encoder_of(&other->p);
+    bp_encoder *encoder = problem_encoder(&other->p);
     bp_metrics metrics;
     bp_error error;
     uint64_t beyond[] = {ROWS};

@@ -294,10 +294,11 @@ Test(fit, takes_a_single_row_and_a_batch_above_all_rows)
     }
 }
 
-static void assert_refused(bp_trainer *trainer, const bp_examples *training, bp_rows rows, const char *text)
+static void assert_refused(bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows rows,
+                           const char *text)
 {
     bp_error error;
-    bp_status status = bp_trainer_fit(trainer, NULL, training, rows, NULL, (bp_rows){0}, NULL, NULL, &error);
+    bp_status status = bp_trainer_fit(trainer, encoder, training, rows, NULL, (bp_rows){0}, NULL, NULL, &error);
 
     cr_assert_eq(status, BP_INVALID);
     cr_assert(strstr(error.text, text), "%s", error.text);
@@ -310,9 +311,12 @@ Test(fit, refuses_rows_and_columns_that_are_not_there)
     bp_trainer *trainer = problem_trainer(&p, network);
     uint64_t beyond[] = {0, ROWS};
 
-    assert_refused(trainer, p.examples, (bp_rows){beyond, 2}, "row 37: there are 37");
-    assert_refused(trainer, p.examples, (bp_rows){beyond, 0}, "no training rows");
-    assert_refused(trainer, other.examples, (bp_rows){0}, "have 5 inputs and 2 outputs, the network has 6 and 2");
+    assert_refused(trainer, NULL, p.examples, (bp_rows){beyond, 2}, "row 37: there are 37");
+    assert_refused(trainer, NULL, p.examples, (bp_rows){beyond, 0}, "no training rows");
+    assert_refused(trainer, NULL, other.examples, (bp_rows){0}, "have 5 inputs and 2 outputs, the network has 6 and 2");
+    bp_encoder *encoder = problem_encoder(&other);
+    assert_refused(trainer, encoder, p.examples, (bp_rows){0}, "the encoder is for 5 inputs and 2 outputs, the network has 6 and 2");
+    bp_encoder_free(encoder);
     problem_fit(&p, trainer); /* none of this was taken for the trainer's data */
     bp_trainer_free(trainer);
     bp_network_free(network);
