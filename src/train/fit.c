@@ -111,19 +111,20 @@ static bp_status check_rows(const bp_examples *examples, bp_rows rows, const cha
         return bp_fail(error, BP_INVALID, "there are no %s rows", what);
     for (uint64_t i = 0; rows.index && i < rows.count; i++)
         if (rows.index[i] >= examples->rows)
-            return bp_fail(error, BP_INVALID, "%s row %llu: there are %llu, counted from 0", what, (unsigned long long)rows.index[i],
-                           (unsigned long long)examples->rows);
+            return bp_fail(error, BP_INVALID, "%s row %llu: there are %llu, counted from 0", what,
+                           (unsigned long long)rows.index[i], (unsigned long long)examples->rows);
     return BP_OK;
 }
 
-static bp_status check_examples(const bp_trainer *trainer, const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
+static bp_status check_examples(const bp_trainer *trainer, const bp_examples *examples, bp_rows rows, const char *what,
+                                bp_error *error)
 {
     const bp_layout *layout = &trainer->network->layout;
     uint32_t inputs = layout->layer[0].k, outputs = layout->layer[layout->layers - 1].n;
 
     if (examples->inputs != inputs || examples->outputs != outputs)
-        return bp_fail(error, BP_INVALID, "the %s examples have %u inputs and %u outputs, the network has %u and %u", what, examples->inputs,
-                       examples->outputs, inputs, outputs);
+        return bp_fail(error, BP_INVALID, "the %s examples have %u inputs and %u outputs, the network has %u and %u", what,
+                       examples->inputs, examples->outputs, inputs, outputs);
     return check_rows(examples, rows, what, error);
 }
 
@@ -152,8 +153,10 @@ static bp_status take_memory(bp_fit *fit, bp_error *error)
     bp_trainer *trainer = fit->trainer;
     size_t bytes;
 
-    if (!bp_size_mul(fit->training_rows.count, sizeof *fit->order, &bytes) || !(fit->order = bp_allocate(&trainer->allocator, bytes)))
-        return bp_fail(error, BP_NO_MEMORY, "the order of %llu rows: memory was refused", (unsigned long long)fit->training_rows.count);
+    if (!bp_size_mul(fit->training_rows.count, sizeof *fit->order, &bytes) ||
+        !(fit->order = bp_allocate(&trainer->allocator, bytes)))
+        return bp_fail(error, BP_NO_MEMORY, "the order of %llu rows: memory was refused",
+                       (unsigned long long)fit->training_rows.count);
     if (!fit->validation)
         return BP_OK;
     return bp_workspace_create(trainer->network, trainer->plan.threads, (bp_isa)trainer->settings.isa, &trainer->allocator,
@@ -171,11 +174,14 @@ static bool metric_exists(const bp_fit *fit)
     bool classes = bp_has_classes(fit->trainer->network, fit->validation);
 
     switch ((bp_metric)fit->trainer->settings.metric) {
-    case BP_METRIC_ACCURACY: return classes;
+    case BP_METRIC_ACCURACY:
+        return classes;
     case BP_METRIC_RMSE:
     case BP_METRIC_MAE:
-    case BP_METRIC_R2: return !classes;
-    default: return true;
+    case BP_METRIC_R2:
+        return !classes;
+    default:
+        return true;
     }
 }
 
@@ -190,8 +196,9 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
     return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
 }
 
-bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
-                       const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks, bp_error *error)
+bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training,
+                       bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
+                       bp_error *error)
 {
     char fingerprint[BP_HASH_DIGITS + 1];
 
@@ -270,7 +277,8 @@ static bool take_cancel(bp_trainer *trainer)
 bool bp_fit_pause(bp_fit *fit, const bp_run *run)
 {
     bool cancelled = take_cancel(fit->trainer);
-    bool due = (run->pause_at && fit->trainer->fit.steps >= run->pause_at) || (run->pause_time > 0.0 && bp_clock() >= run->pause_time);
+    bool due =
+        (run->pause_at && fit->trainer->fit.steps >= run->pause_at) || (run->pause_time > 0.0 && bp_clock() >= run->pause_time);
 
     if (due) {
         bp_progress progress = bp_fit_progress(fit);

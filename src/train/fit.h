@@ -55,8 +55,9 @@ bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const fl
                                  bp_examples *examples, bp_error *error);
 
 /* Checks the data against the network and the resumed state, and allocates what epochs need. */
-bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
-                       const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks, bp_error *error);
+bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training,
+                       bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
+                       const bp_callbacks *callbacks, bp_error *error);
 void bp_fit_end(bp_fit *fit);
 
 /* The order of the running epoch. */

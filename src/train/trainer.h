@@ -41,7 +41,15 @@ typedef struct bp_fit_state {
 } bp_fit_state;
 
 /* Phases that a trainer can time, for bench. */
-typedef enum bp_phase { BP_PHASE_GATHER, BP_PHASE_FORWARD, BP_PHASE_LOSS, BP_PHASE_BACKWARD, BP_PHASE_GRADIENT, BP_PHASE_WAIT, BP_PHASES } bp_phase;
+typedef enum bp_phase {
+    BP_PHASE_GATHER,
+    BP_PHASE_FORWARD,
+    BP_PHASE_LOSS,
+    BP_PHASE_BACKWARD,
+    BP_PHASE_GRADIENT,
+    BP_PHASE_WAIT,
+    BP_PHASES
+} bp_phase;
 
 /* How far the separate calls have come with a minibatch. */
 typedef enum bp_stage { BP_STAGE_NONE, BP_STAGE_FORWARD, BP_STAGE_BACKWARD } bp_stage;
@@ -120,7 +128,8 @@ uint32_t bp_phase_bad_layer(const bp_trainer *trainer, bp_member member);
 /* 1/m sum of the losses of the minibatch's rows. */
 double bp_phase_cost(const bp_trainer *trainer, size_t m);
 
-/* Numbers of the next update into trainer->update: of the sum over m rows, or of a gradient where m is 1. rate <= 0: by schedule. */
+/* Numbers of the next update into trainer->update: of the sum over m rows, or of a gradient where m is 1. rate <= 0: by
+ * schedule. */
 void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate);
 
 /* Seconds of a clock that never goes back. */
