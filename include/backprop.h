@@ -60,12 +60,12 @@ typedef enum bp_status {
 
 /* What went wrong, and where. `text` is a whole sentence that names the cause and includes the place. */
 typedef struct bp_error {
-    int32_t status;    /* a bp_status */
-    int32_t system;    /* errno where the system refused, else 0 */
-    uint64_t line;     /* line of a text file, counted from 1; 0: not known */
-    uint64_t offset;   /* byte of a binary file, where `line` is 0 */
-    uint64_t step;     /* BP_DIVERGED: the step, counted from 1 */
-    int32_t layer;     /* BP_DIVERGED: the layer counted from 1 whose gradient it is; 0: the loss */
+    int32_t status;  /* a bp_status */
+    int32_t system;  /* errno where the system refused, else 0 */
+    uint64_t line;   /* line of a text file, counted from 1; 0: not known */
+    uint64_t offset; /* byte of a binary file, where `line` is 0 */
+    uint64_t step;   /* BP_DIVERGED: the step, counted from 1 */
+    int32_t layer;   /* BP_DIVERGED: the layer counted from 1 whose gradient it is; 0: the loss */
     int32_t reserved;
     char text[1000];
 } bp_error;
@@ -250,11 +250,11 @@ BP_API uint64_t bp_dataset_rows(const bp_dataset *dataset);
 /* One column: its name, and for a column of categories how many there are. Static while the data set lives. */
 typedef struct bp_column_info {
     const char *name;
-    int32_t role;         /* 0 input, 1 target, 2 weight, 3 not used */
-    int32_t categorical;  /* 1: categories, 0: numbers */
-    int32_t type;         /* bp_type in memory; of categories, that of their codes */
-    int32_t has_missing;  /* 1 where a value is missing */
-    uint64_t categories;  /* how many */
+    int32_t role;        /* 0 input, 1 target, 2 weight, 3 not used */
+    int32_t categorical; /* 1: categories, 0: numbers */
+    int32_t type;        /* bp_type in memory; of categories, that of their codes */
+    int32_t has_missing; /* 1 where a value is missing */
+    uint64_t categories; /* how many */
 } bp_column_info;
 
 BP_API uint64_t bp_dataset_columns(const bp_dataset *dataset);
@@ -280,7 +280,7 @@ BP_API bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *
 typedef struct bp_encoder bp_encoder;
 
 typedef struct bp_encoder_info {
-    int32_t task;     /* bp_task, never auto */
+    int32_t task; /* bp_task, never auto */
     int32_t reserved;
     uint32_t inputs;  /* of the network: one per number, one per category */
     uint32_t outputs; /* of the network: one per target, one per class; one for two classes */
@@ -396,7 +396,7 @@ typedef struct bp_metrics {
     double accuracy; /* of classes, else NaN: share of rows whose most likely class is right */
     double rmse;     /* of numbers, else NaN, as mae and r2: in the target's own unit, over all outputs */
     double mae;
-    double r2;       /* mean over outputs; NaN where a target is constant */
+    double r2;                /* mean over outputs; NaN where a target is constant */
     double baseline_accuracy; /* of the rows' majority class */
     double baseline_rmse;     /* of the rows' mean */
     double baseline_mae;
@@ -453,17 +453,17 @@ BP_API bp_status bp_trainer_publish(const bp_trainer *trainer, double tau, bp_ne
 
 /* Where a fit stands. */
 typedef struct bp_progress {
-    uint64_t epoch;       /* finished epochs */
-    uint64_t step;        /* finished steps, of all epochs */
-    uint64_t examples;    /* rows used, of all epochs */
-    uint64_t epochs;      /* as the settings say */
-    uint64_t steps;       /* of one epoch */
-    uint64_t rows;        /* of one epoch */
-    double seconds;       /* since the fit began or was resumed */
-    double train_loss;    /* mean over the rows of this epoch so far; at an epoch's end, of it */
-    double learning_rate; /* of the last update */
+    uint64_t epoch;        /* finished epochs */
+    uint64_t step;         /* finished steps, of all epochs */
+    uint64_t examples;     /* rows used, of all epochs */
+    uint64_t epochs;       /* as the settings say */
+    uint64_t steps;        /* of one epoch */
+    uint64_t rows;         /* of one epoch */
+    double seconds;        /* since the fit began or was resumed */
+    double train_loss;     /* mean over the rows of this epoch so far; at an epoch's end, of it */
+    double learning_rate;  /* of the last update */
     bp_metrics validation; /* of the last finished epoch; when early stopping is done, of the best; rows 0: none */
-    uint64_t best_epoch;  /* counted from 1; 0: none yet */
+    uint64_t best_epoch;   /* counted from 1; 0: none yet */
 } bp_progress;
 
 /* Both may be NULL; a non-zero answer stops the fit as bp_trainer_cancel does. `epoch` is called after each epoch, `pause`
@@ -498,8 +498,8 @@ BP_API bp_status bp_trainer_resume(bp_trainer *trainer, const char *path, bp_err
 
 /* How steps are computed, and why, as text in the caller's buffer, cut at `capacity`. Returns the length of the whole. */
 BP_API size_t bp_trainer_plan(const bp_trainer *trainer, char *text, size_t capacity);
-BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer);  /* of the team; a fit steps on one while that is faster */
-BP_API const char *bp_trainer_isa(const bp_trainer *trainer);   /* "avx512"; static text */
+BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer); /* of the team; a fit steps on one while that is faster */
+BP_API const char *bp_trainer_isa(const bp_trainer *trainer);  /* "avx512"; static text */
 
 /* ---------------------------------------------------------------------------------------------- trace and gradcheck */
 
@@ -526,10 +526,10 @@ BP_API void bp_trace_free(bp_trace *trace);
 /* Relative errors |u - v| / max(|u|, |v|, floor) of one layer's dJ/dW and dJ/db, the largest; floor is 1e-3 times the layer's
  * largest entry, so that rounding in entries that cancel to nothing does not count. */
 typedef struct bp_gradcheck_layer {
-    double engine;       /* f32 engine against the reference */
-    double differences;  /* reference against central differences */
-    uint64_t checked;    /* entries compared with differences */
-    uint64_t skipped;    /* entries left out: a ReLU changed sides within the difference */
+    double engine;      /* f32 engine against the reference */
+    double differences; /* reference against central differences */
+    uint64_t checked;   /* entries compared with differences */
+    uint64_t skipped;   /* entries left out: a ReLU changed sides within the difference */
 } bp_gradcheck_layer;
 
 /* Over one minibatch of the caller's, m <= settings.batch_size; layers [bp_network_layers]. At most `entries` parameters of

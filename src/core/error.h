@@ -7,11 +7,11 @@
 #include "backprop.h"
 
 /* Leaves the enclosing function with the status of `call` unless it is BP_OK. */
-#define BP_TRY(call)                           \
-    do {                                       \
-        bp_status bp_try_status = (call);      \
-        if (bp_try_status != BP_OK)            \
-            return bp_try_status;              \
+#define BP_TRY(call)                      \
+    do {                                  \
+        bp_status bp_try_status = (call); \
+        if (bp_try_status != BP_OK)       \
+            return bp_try_status;         \
     } while (0)
 
 /* Each fills *error (may be NULL) and returns the status, so that callers can say `return bp_fail(...)`. */

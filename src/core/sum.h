@@ -11,9 +11,9 @@
 #define BP_SUM_BLOCK 64
 
 typedef struct bp_sum {
-    double block;      /* the chain of the block that is not full yet */
-    uint64_t count;    /* values so far */
-    double level[58];  /* level l: a complete node of 2^l blocks, where bit l of count / 64 is set */
+    double block;     /* the chain of the block that is not full yet */
+    uint64_t count;   /* values so far */
+    double level[58]; /* level l: a complete node of 2^l blocks, where bit l of count / 64 is set */
 } bp_sum;
 
 static inline void bp_sum_start(bp_sum *sum)

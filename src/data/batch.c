@@ -33,8 +33,8 @@ static void prefetch_row(const bp_examples *examples, uint64_t row)
 }
 
 /* `count` rows, at most ROWS_TOGETHER, from place `first` on. */
-static void gather_x(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples, const unsigned char *const *rows,
-                     size_t first, size_t count)
+static void gather_x(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples,
+                     const unsigned char *const *rows, size_t first, size_t count)
 {
     for (size_t p = 0; 32 * p < examples->inputs; p++)
         for (size_t r = 0; r < count; r++)

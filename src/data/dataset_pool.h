@@ -13,7 +13,7 @@ typedef struct bp_pool {
     struct bp_block {
         void *memory;
         size_t size;
-    } *blocks;
+    } * blocks;
     size_t block_count;
     size_t block_bytes; /* capacity of the list of blocks, in bytes */
     char *chunk;        /* where the next small piece goes */

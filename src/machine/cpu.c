@@ -21,7 +21,8 @@ static bool has_avx512(void)
 static const struct {
     bp_isa isa;
     const bp_kernels *kernels;
-} tables[] = { /* narrow to wide */
+} tables[] = {
+    /* narrow to wide */
     {BP_ISA_SCALAR, &bp_kernels_scalar},
 #if defined(__x86_64__)
     {BP_ISA_AVX2, &bp_kernels_avx2},

@@ -13,24 +13,24 @@
 
 #include "backprop.h"
 
-#define BP_PANEL 32                        /* columns of a panel: two AVX-512 vectors, a register tile's width */
-#define BP_LAYERS_MAX (BP_HIDDEN_MAX + 1)  /* with weights */
-#define BP_WIDTH_MAX ((uint32_t)1 << 24)   /* units of a layer: products of two widths stay far below 2^63 */
+#define BP_PANEL 32                       /* columns of a panel: two AVX-512 vectors, a register tile's width */
+#define BP_LAYERS_MAX (BP_HIDDEN_MAX + 1) /* with weights */
+#define BP_WIDTH_MAX ((uint32_t)1 << 24)  /* units of a layer: products of two widths stay far below 2^63 */
 
 typedef struct bp_layer {
-    uint32_t k;               /* inputs */
-    uint32_t n;               /* outputs */
+    uint32_t k; /* inputs */
+    uint32_t n; /* outputs */
     bp_activation activation;
-    uint32_t k_panels;        /* of a matrix with k columns */
+    uint32_t k_panels; /* of a matrix with k columns */
     uint32_t n_panels;
-    size_t w;                 /* first float of W */
-    size_t b;                 /* first float of b */
+    size_t w; /* first float of W */
+    size_t b; /* first float of b */
 } bp_layer;
 
 typedef struct bp_layout {
     uint32_t layers;
     bp_layer layer[BP_LAYERS_MAX];
-    size_t floats;            /* of the whole block, padding included */
+    size_t floats; /* of the whole block, padding included */
 } bp_layout;
 
 /* sizes [layers + 1]. BP_INVALID for no layer or more than BP_LAYERS_MAX, for a width of 0 or above BP_WIDTH_MAX. The bytes

@@ -9,7 +9,7 @@
 struct bp_network {
     bp_allocator allocator;
     bp_layout layout;
-    bp_loss loss; /* never auto */
+    bp_loss loss;      /* never auto */
     float *parameters; /* [layout.floats] */
 };
 

@@ -8,15 +8,15 @@
 #include "pass.h"
 #include "team.h"
 
-#define BP_BLOCK_ROWS 256 /* 256 rows of 784 columns are 0.8 MiB: they stay in L2 beside the weights */
+#define BP_BLOCK_ROWS 256   /* 256 rows of 784 columns are 0.8 MiB: they stay in L2 beside the weights */
 #define BP_SEATS_MAX 65536u /* threads, as in the settings */
 
 /* What one thread has to itself, for BP_BLOCK_ROWS rows. */
 typedef struct bp_seat {
-    bp_pass pass;     /* of d only the last, for targets and losses */
-    float *weight;    /* [BP_BLOCK_ROWS] */
-    double *losses;   /* [BP_BLOCK_ROWS] */
-    double *values;   /* [2, outputs] */
+    bp_pass pass;   /* of d only the last, for targets and losses */
+    float *weight;  /* [BP_BLOCK_ROWS] */
+    double *losses; /* [BP_BLOCK_ROWS] */
+    double *values; /* [2, outputs] */
 } bp_seat;
 
 struct bp_workspace {

@@ -16,7 +16,11 @@ static void add_row(bp_hash *hash, const bp_examples *examples, uint64_t row)
 
 static void add_examples(bp_hash *hash, const bp_examples *examples, bp_rows rows)
 {
-    uint64_t shape[] = {rows.count, examples->inputs, examples->outputs, (uint64_t)examples->x_type, examples->classes != NULL,
+    uint64_t shape[] = {rows.count,
+                        examples->inputs,
+                        examples->outputs,
+                        (uint64_t)examples->x_type,
+                        examples->classes != NULL,
                         examples->weight != NULL};
 
     bp_hash_add(hash, shape, sizeof shape);

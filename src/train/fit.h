@@ -19,8 +19,8 @@ typedef struct bp_run {
     double slice_end;      /* leave the region when the clock says so, for the pace's sake; 0: never */
     unsigned threads;
     bool in_fit;
-    bool stop;             /* written by member 0 before a step's first barrier, read by all before its second */
-    double cost;           /* J of the last step */
+    bool stop;   /* written by member 0 before a step's first barrier, read by all before its second */
+    double cost; /* J of the last step */
 } bp_run;
 
 typedef struct bp_fit {
@@ -56,8 +56,8 @@ bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const fl
 
 /* Checks the data against the network and the resumed state, and allocates what epochs need. */
 bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training,
-                       bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
-                       const bp_callbacks *callbacks, bp_error *error);
+                       bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
+                       bp_error *error);
 void bp_fit_end(bp_fit *fit);
 
 /* The order of the running epoch. */

@@ -43,8 +43,8 @@ static bp_chain chain_at(size_t done, size_t step, size_t count)
 }
 
 /* dW [h][32] of tile (i, j) over rows of the pass: one chain over all of them. Columns behind the last are 0. */
-static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows, size_t i,
-                         size_t j, size_t h, const float *ahead, float *dW)
+static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+                         size_t i, size_t j, size_t h, const float *ahead, float *dW)
 {
     size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
 
@@ -52,14 +52,14 @@ static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint3
         memset(dW, 0, h * BP_PANEL * sizeof(float));
     for (size_t done = 0; done < rows.count; done += ROWS_AT_ONCE) {
         size_t step = bp_size_min(ROWS_AT_ONCE, rows.count - done), row = rows.first + done;
-        kernels->product_columns(h, step, panel_at(pass, pass->a[number], i, row), panel_at(pass, pass->d[number + 1], j, row), columns,
-                                 chain_at(done, step, rows.count), ahead, dW);
+        kernels->product_columns(h, step, panel_at(pass, pass->a[number], i, row), panel_at(pass, pass->d[number + 1], j, row),
+                                 columns, chain_at(done, step, rows.count), ahead, dW);
     }
 }
 
 /* db [32] of panel j. */
-static void tile_biases(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows, size_t j,
-                        float *db)
+static void tile_biases(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+                        size_t j, float *db)
 {
     size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
     kernels->sum_rows(rows.count, panel_at(pass, pass->d[number + 1], j, rows.first), columns, BP_CHAIN_WHOLE, db);
@@ -137,7 +137,8 @@ static void reduce_buffers(bp_gradients *gradients, bp_member member, bp_tile *t
         tile->db = fold_threads(gradients, member.threads, tile->layer, tile->b - layer->w, BP_PANEL);
 }
 
-static void compute_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, const float *ahead, bp_tile *tile)
+static void compute_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, const float *ahead,
+                         bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];
     const bp_kernels *kernels = gradients->plan->kernels;

@@ -154,7 +154,8 @@ static bool update_tile(bp_trainer *trainer, const bp_tile *tile, const bp_updat
     bool bad = bp_optimizer_update(kernels, optimizer, &trainer->moments, &trainer->update, tile->w, tile->rows * BP_PANEL,
                                    parameters + tile->w, tile->dW);
 
-    if (tile->db && bp_optimizer_update(kernels, optimizer, &trainer->moments, biases, tile->b, BP_PANEL, parameters + tile->b, tile->db))
+    if (tile->db &&
+        bp_optimizer_update(kernels, optimizer, &trainer->moments, biases, tile->b, BP_PANEL, parameters + tile->b, tile->db))
         bad = true;
     transpose_tile(trainer, tile);
     return bad;

@@ -73,9 +73,10 @@ static void choose_threads(const bp_settings *settings, bp_plan *plan)
     char machine[120] = "";
     unsigned limit = settings->threads;
 
-    if (settings->exact_threads && limit) {
-        plan->threads = limit;
-        snprintf(plan->threads_reason, sizeof plan->threads_reason, "exactly as many as were asked for");
+    if (settings->exact_threads) {
+        plan->threads = limit ? limit : bp_machine_threads(NULL, 0);
+        snprintf(plan->threads_reason, sizeof plan->threads_reason,
+                 limit ? "exactly as many as were asked for" : "all that there are");
         return;
     }
     double worth = plan->microseconds / THREAD_MICROSECONDS;

@@ -23,9 +23,9 @@ typedef struct bp_layer_plan {
 typedef struct bp_plan {
     const bp_kernels *kernels;
     unsigned threads;
-    size_t batch;        /* rows of a minibatch, at most */
-    size_t grain;        /* threads' rows are cut at multiples of it */
-    size_t chunk;        /* rows that a thread takes through the network at a time; 0: all of its rows at once */
+    size_t batch; /* rows of a minibatch, at most */
+    size_t grain; /* threads' rows are cut at multiples of it */
+    size_t chunk; /* rows that a thread takes through the network at a time; 0: all of its rows at once */
     size_t tiles;
     bp_layer_plan layer[BP_LAYERS_MAX];
     unsigned blocks;     /* gradient buffers of a thread; 0 where no layer is buffered */
@@ -38,12 +38,12 @@ typedef struct bp_plan {
 /* One tile: where it lies in the flat block, and its gradient. */
 typedef struct bp_tile {
     uint32_t layer;
-    size_t i, j;  /* rows 32 i ... of panel j */
-    size_t rows;  /* of W, up to 32 */
-    size_t w;     /* first float in the flat block; 32 rows floats */
-    size_t b;     /* the panel's biases in the flat block, for i = 0 */
-    float *dW;    /* [rows][32] */
-    float *db;    /* [32], NULL unless i = 0 */
+    size_t i, j; /* rows 32 i ... of panel j */
+    size_t rows; /* of W, up to 32 */
+    size_t w;    /* first float in the flat block; 32 rows floats */
+    size_t b;    /* the panel's biases in the flat block, for i = 0 */
+    float *dW;   /* [rows][32] */
+    float *db;   /* [32], NULL unless i = 0 */
 } bp_tile;
 
 /* Settings used: batch_size, threads, exact_threads, gradient, isa. BP_INVALID where the isa does not run here. */

@@ -9,10 +9,10 @@
 #include "backprop.h"
 
 typedef struct bp_stopping {
-    double best;          /* the metric, turned so that less is better */
-    uint64_t best_epoch;  /* counted from 1; 0: none yet */
-    uint64_t waited;      /* epochs since */
-    bp_metrics metrics;   /* of the best epoch */
+    double best;         /* the metric, turned so that less is better */
+    uint64_t best_epoch; /* counted from 1; 0: none yet */
+    uint64_t waited;     /* epochs since */
+    bp_metrics metrics;  /* of the best epoch */
 } bp_stopping;
 
 /* Takes an epoch's metrics; true where it is the best so far. A metric that is not a number is never better. */

@@ -56,9 +56,9 @@ typedef enum bp_stage { BP_STAGE_NONE, BP_STAGE_FORWARD, BP_STAGE_BACKWARD } bp_
 
 struct bp_trainer {
     bp_allocator allocator;
-    void *memory;  /* the arena; this struct is at its start */
+    void *memory; /* the arena; this struct is at its start */
     size_t bytes;
-    bool owned;    /* came from the allocator */
+    bool owned;          /* came from the allocator */
     unsigned generation; /* of the process, see team.h */
 
     bp_network *network; /* borrowed */
@@ -78,17 +78,17 @@ struct bp_trainer {
     float *weight;  /* [batch] */
     double *losses; /* [batch], w L of each row */
     bp_gradients gradients;
-    bp_slot *slot;  /* [threads] */
+    bp_slot *slot; /* [threads] */
 
     uint64_t updates; /* made so far */
     bp_update update; /* numbers of the running one */
     size_t rows;      /* of the minibatch in the separate calls */
     bp_stage stage;
-    bool own_loss;    /* the last layer's d is of the network's own loss, and finite */
+    bool own_loss; /* the last layer's d is of the network's own loss, and finite */
 
     bp_fit_state fit;
-    bool diverged;          /* moments may hold what is not finite: there is nothing to go on from */
-    uint64_t total_updates; /* of the fit; 0 outside of one */
+    bool diverged;                        /* moments may hold what is not finite: there is nothing to go on from */
+    uint64_t total_updates;               /* of the fit; 0 outside of one */
     char fingerprint[BP_HASH_DIGITS + 1]; /* of the fit's data; empty before */
     atomic_int cancelled;
 

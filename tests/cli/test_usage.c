@@ -109,7 +109,8 @@ Test(usage, the_command_line_wins_over_config_and_config_over_defaults)
     json_t *object;
 
     write_values("data.csv", 60, 1);
-    write_text("run.config", "\xef\xbb\xbf# a comment\n\n target = y \nepochs = 3 # few\nhidden=4\nthreads = 1\npatience = 0\njson = yes\n");
+    write_text("run.config",
+               "\xef\xbb\xbf# a comment\n\n target = y \nepochs = 3 # few\nhidden=4\nthreads = 1\npatience = 0\njson = yes\n");
     run_program(0, "train data.csv --config run.config");
     object = parsed_output();
     cr_assert_eq(json_integer_value(json_object_get(object, "epochs")), 3);

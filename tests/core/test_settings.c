@@ -38,11 +38,29 @@ Test(settings, every_default_is_what_the_table_says)
 Test(settings, every_value_reads_back_as_it_was_written)
 {
     static const char *const pairs[][2] = {
-        {"target", "a,b"}, {"header", "no"}, {"scale", "range"}, {"task", "binary"}, {"validation-split", "0.25"},
-        {"hidden", "512,256,1"}, {"hidden", "none"}, {"activation", "leaky_relu"}, {"loss", "binary_cross_entropy"},
-        {"optimizer", "sgd"}, {"nesterov", "yes"}, {"schedule", "cosine:warmup=500"}, {"schedule", "linear"},
-        {"learning-rate", "0.0003"}, {"learning-rate", "auto"}, {"epsilon", "1e-12"}, {"batch-size", "full"}, {"batch-size", "1"},
-        {"seed", "18446744073709551615"}, {"threads", "auto"}, {"threads", "48"}, {"isa", "avx2"}, {"gradient", "tiles"},
+        {"target", "a,b"},
+        {"header", "no"},
+        {"scale", "range"},
+        {"task", "binary"},
+        {"validation-split", "0.25"},
+        {"hidden", "512,256,1"},
+        {"hidden", "none"},
+        {"activation", "leaky_relu"},
+        {"loss", "binary_cross_entropy"},
+        {"optimizer", "sgd"},
+        {"nesterov", "yes"},
+        {"schedule", "cosine:warmup=500"},
+        {"schedule", "linear"},
+        {"learning-rate", "0.0003"},
+        {"learning-rate", "auto"},
+        {"epsilon", "1e-12"},
+        {"batch-size", "full"},
+        {"batch-size", "1"},
+        {"seed", "18446744073709551615"},
+        {"threads", "auto"},
+        {"threads", "48"},
+        {"isa", "avx2"},
+        {"gradient", "tiles"},
     };
     char text[BP_TEXT_MAX];
 
@@ -58,12 +76,37 @@ Test(settings, every_value_reads_back_as_it_was_written)
 Test(settings, nonsense_is_refused_with_key_and_text_and_changes_nothing)
 {
     static const char *const pairs[][2] = {
-        {"header", "maybe"}, {"scale", ""}, {"task", "auto|regression"}, {"validation-split", "1"}, {"validation-split", "-0.1"},
-        {"validation-split", "nan"}, {"hidden", ""}, {"hidden", "0"}, {"hidden", "4,"}, {"hidden", "4,,5"}, {"hidden", "16777217"},
-        {"schedule", "cosine:warmup="}, {"schedule", "cosine:warm=3"}, {"schedule", "cosine:"}, {"schedule", "constant["},
-        {"learning-rate", "0"}, {"learning-rate", "1e7"}, {"learning-rate", "fast"}, {"learning-rate", "0.1 "}, {"momentum", "1"},
-        {"epsilon", "0"}, {"batch-size", "0"}, {"batch-size", "4294967296"}, {"epochs", "0"}, {"epochs", "1.5"}, {"threads", "0"},
-        {"threads", "65537"}, {"seed", "-1"}, {"seed", "18446744073709551616"}, {"isa", "AVX2"}, {"precision", "bf16"},
+        {"header", "maybe"},
+        {"scale", ""},
+        {"task", "auto|regression"},
+        {"validation-split", "1"},
+        {"validation-split", "-0.1"},
+        {"validation-split", "nan"},
+        {"hidden", ""},
+        {"hidden", "0"},
+        {"hidden", "4,"},
+        {"hidden", "4,,5"},
+        {"hidden", "16777217"},
+        {"schedule", "cosine:warmup="},
+        {"schedule", "cosine:warm=3"},
+        {"schedule", "cosine:"},
+        {"schedule", "constant["},
+        {"learning-rate", "0"},
+        {"learning-rate", "1e7"},
+        {"learning-rate", "fast"},
+        {"learning-rate", "0.1 "},
+        {"momentum", "1"},
+        {"epsilon", "0"},
+        {"batch-size", "0"},
+        {"batch-size", "4294967296"},
+        {"epochs", "0"},
+        {"epochs", "1.5"},
+        {"threads", "0"},
+        {"threads", "65537"},
+        {"seed", "-1"},
+        {"seed", "18446744073709551616"},
+        {"isa", "AVX2"},
+        {"precision", "bf16"},
         {"target", "\xff"},
     };
 
@@ -91,11 +134,11 @@ Test(settings, an_unknown_key_suggests_the_nearest)
 Test(settings, what_has_no_effect_is_refused)
 {
     static const char *const cases[][5] = {
-        {"momentum", "optimizer", "adam", "momentum", "0.9"}, {"nesterov", "optimizer", "adamw", "nesterov", "yes"},
-        {"beta1", "optimizer", "sgd", "beta1", "0.8"}, {"epsilon", "optimizer", "sgd", "epsilon", "1e-6"},
-        {"nesterov", "optimizer", "sgd", "nesterov", "yes"}, {"activation", "hidden", "none", "activation", "tanh"},
+        {"momentum", "optimizer", "adam", "momentum", "0.9"},    {"nesterov", "optimizer", "adamw", "nesterov", "yes"},
+        {"beta1", "optimizer", "sgd", "beta1", "0.8"},           {"epsilon", "optimizer", "sgd", "epsilon", "1e-6"},
+        {"nesterov", "optimizer", "sgd", "nesterov", "yes"},     {"activation", "hidden", "none", "activation", "tanh"},
         {"loss", "task", "regression", "loss", "cross_entropy"}, {"loss", "task", "binary", "loss", "cross_entropy"},
-        {"metric", "task", "regression", "metric", "accuracy"}, {"metric", "task", "binary", "metric", "rmse"},
+        {"metric", "task", "regression", "metric", "accuracy"},  {"metric", "task", "binary", "metric", "rmse"},
         {"metric", "patience", "0", "metric", "loss"},
     };
 

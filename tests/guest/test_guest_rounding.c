@@ -81,10 +81,18 @@ typedef struct journey {
 static bp_status set_up(journey *j, bp_settings *settings)
 {
     static const char *const given[][2] = {
-        {"target", "y"},         {"weight-column", "weight"},  {"validation-split", "0.35"},
-        {"hidden", "7"},         {"activation", "tanh"},       {"learning-rate", "0.0123456789012345678"},
-        {"schedule", "cosine"},  {"optimizer", "adam"},        {"beta2", "0.98765432109876543"},
-        {"batch-size", "16"},    {"epochs", "3"},              {"patience", "2"},
+        {"target", "y"},
+        {"weight-column", "weight"},
+        {"validation-split", "0.35"},
+        {"hidden", "7"},
+        {"activation", "tanh"},
+        {"learning-rate", "0.0123456789012345678"},
+        {"schedule", "cosine"},
+        {"optimizer", "adam"},
+        {"beta2", "0.98765432109876543"},
+        {"batch-size", "16"},
+        {"epochs", "3"},
+        {"patience", "2"},
         {"threads", "2"},
     };
     bp_status status = BP_OK;
@@ -277,4 +285,3 @@ Test(guest_rounding, does_not_change_what_is_read_encoded_trained_and_saved, .in
             check_host((host){directions[d], others & 1, others & 2}, usual);
     journey_free(usual);
 }
-

@@ -315,7 +315,8 @@ Test(fit, refuses_rows_and_columns_that_are_not_there)
     assert_refused(trainer, NULL, p.examples, (bp_rows){beyond, 0}, "no training rows");
     assert_refused(trainer, NULL, other.examples, (bp_rows){0}, "have 5 inputs and 2 outputs, the network has 6 and 2");
     bp_encoder *encoder = problem_encoder(&other);
-    assert_refused(trainer, encoder, p.examples, (bp_rows){0}, "the encoder is for 5 inputs and 2 outputs, the network has 6 and 2");
+    assert_refused(trainer, encoder, p.examples, (bp_rows){0},
+                   "the encoder is for 5 inputs and 2 outputs, the network has 6 and 2");
     bp_encoder_free(encoder);
     problem_fit(&p, trainer); /* none of this was taken for the trainer's data */
     bp_trainer_free(trainer);

@@ -74,8 +74,7 @@ static void train(const golden *g, char digits[BP_HASH_DIGITS + 1])
     cr_assert_eq(bp_examples_borrow(&x_array, &y_array, NULL, NULL, &examples, &error), BP_OK, "%s", error.text);
     bp_network *network = network_with(&settings, INPUTS, OUTPUTS, NULL);
     bp_trainer *trainer = trainer_with(network, &settings);
-    bp_status status =
-        bp_trainer_fit(trainer, NULL, examples, (bp_rows){NULL, 0}, NULL, (bp_rows){NULL, 0}, NULL, NULL, &error);
+    bp_status status = bp_trainer_fit(trainer, NULL, examples, (bp_rows){NULL, 0}, NULL, (bp_rows){NULL, 0}, NULL, NULL, &error);
     cr_assert_eq(status, BP_OK, "%s", error.text);
     hash_parameters(network, digits);
     bp_trainer_free(trainer);
