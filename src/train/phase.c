@@ -169,17 +169,43 @@ void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer)
         slot->bad_layer = (uint8_t)(layer + 1);
 }
 
+/* Panels of a that are walked together. At 512 rows eight are 0.5 MiB: they stay in L2 beside dL/dz's, where all of a would come out
+ * of L3 again for every panel of dL/dz (784-1024-1024-1024-10 with adam on two threads: 15.6 ms, so 14.1). */
+#define PANELS_TOGETHER 8
+
+/* One tile: its gradient, then the update. */
+static void finish_tile(bp_trainer *trainer, bp_member member, size_t m, size_t number, const bp_update *biases)
+{
+    bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, m, number, trainer->network->parameters);
+
+    if (update_tile(trainer, &tile, biases))
+        bp_phase_note_bad(trainer, member, tile.layer);
+}
+
+/* The tiles of one layer that lie in the range, a few panels of a at a time, and the last ones first: forward ended with them,
+ * so they are still in cache. */
+static void finish_layer(bp_trainer *trainer, bp_member member, size_t m, uint32_t number, bp_range range, const bp_update *biases)
+{
+    const bp_layer *layer = &trainer->network->layout.layer[number];
+    size_t first = trainer->plan.layer[number].first_tile;
+
+    for (size_t i = 0; i < layer->k_panels; i += PANELS_TOGETHER)
+        for (size_t j = layer->n_panels; j-- > 0;) {
+            size_t row = first + j * layer->k_panels, begin = bp_size_max(row + i, range.first);
+            size_t end = bp_size_min(row + bp_size_min(i + PANELS_TOGETHER, layer->k_panels), range.end);
+            for (size_t tile = begin; tile < end; tile++)
+                finish_tile(trainer, member, m, tile, biases);
+        }
+}
+
 void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
 {
     bp_range range = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
     double since = trainer->timed ? bp_clock() : 0.0;
 
-    for (size_t number = range.end; number-- > range.first;) { /* forward ended with the last tiles: they are still in cache */
-        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, m, number, trainer->network->parameters);
-        if (update_tile(trainer, &tile, &biases))
-            bp_phase_note_bad(trainer, member, tile.layer);
-    }
+    for (uint32_t number = trainer->network->layout.layers; number-- > 0;)
+        finish_layer(trainer, member, m, number, range, &biases);
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
 }
 
