@@ -191,3 +191,12 @@ void bp_examples_free(bp_examples *examples)
     bp_release(&memory, examples->owned, examples->owned_size);
     bp_release(&memory, examples, sizeof *examples);
 }
+
+bp_status bp_examples_check_rows(const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
+{
+    for (uint64_t i = 0; rows.index && i < rows.count; i++)
+        if (rows.index[i] >= examples->rows)
+            return bp_fail(error, BP_INVALID, "%s %llu: there are %llu, counted from 0", what, (unsigned long long)rows.index[i],
+                           (unsigned long long)examples->rows);
+    return BP_OK;
+}

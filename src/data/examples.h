@@ -27,4 +27,7 @@ struct bp_examples {
     size_t owned_size;
 };
 
+/* BP_INVALID names the first of the rows that the examples do not have; `what` is what to call it. */
+bp_status bp_examples_check_rows(const bp_examples *examples, bp_rows rows, const char *what, bp_error *error);
+
 #endif

@@ -1,53 +1,34 @@
 /* The network as Python source: the equal torch.nn.Sequential, and what stands around it in the encoder.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "encoder.h"
 #include "text.h"
-
-/* Text in the caller's buffer: what does not fit is counted all the same. */
-typedef struct source {
-    char *text;
-    size_t capacity;
-    size_t length;
-} source;
-
-__attribute__((format(printf, 2, 3))) static void add(source *s, const char *format, ...)
-{
-    va_list arguments;
-    size_t room = s->length < s->capacity ? s->capacity - s->length : 0;
-
-    va_start(arguments, format);
-    int more = vsnprintf(room ? s->text + s->length : NULL, room, format, arguments);
-    va_end(arguments);
-    s->length += more > 0 ? (size_t)more : 0;
-}
+#include "writer.h"
 
 /* A Python string; UTF-8 stands as it is, but for control characters, which a terminal would obey. */
-static void add_string(source *s, const char *string)
+static void add_string(bp_writer *s, const char *string)
 {
-    add(s, "\"");
+    bp_write(s, "\"");
     for (const unsigned char *c = (const unsigned char *)string; *c; c++)
         if (*c == '"' || *c == '\\')
-            add(s, "\\%c", *c);
+            bp_write(s, "\\%c", *c);
         else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
-            add(s, "\\x%02x", (unsigned)*++c);
+            bp_write(s, "\\x%02x", (unsigned)*++c);
         else if (*c < 0x20 || *c == 0x7f)
-            add(s, "\\x%02x", (unsigned)*c);
+            bp_write(s, "\\x%02x", (unsigned)*c);
         else
-            add(s, "%c", *c);
-    add(s, "\"");
+            bp_write(s, "%c", *c);
+    bp_write(s, "\"");
 }
 
-static void add_number(source *s, double value)
+static void add_number(bp_writer *s, double value)
 {
     char text[32];
 
     bp_text_f64(value, text);
-    add(s, "%s", text);
+    bp_write(s, "%s", text);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- network */
@@ -60,20 +41,20 @@ static const char *module_of(bp_activation activation)
     return modules[activation];
 }
 
-static void add_network(source *s, const bp_network *network)
+static void add_network(bp_writer *s, const bp_network *network)
 {
     uint32_t layers = bp_network_layers(network);
 
-    add(s, "model = nn.Sequential(\n");
+    bp_write(s, "model = nn.Sequential(\n");
     for (uint32_t layer = 0; layer < layers; layer++) {
         bp_layer_info info = {0};
         (void)bp_network_layer(network, layer, &info, NULL); /* there is such a layer */
         const char *module = module_of((bp_activation)info.activation);
-        add(s, "    nn.Linear(%lu, %lu),\n", (unsigned long)info.inputs, (unsigned long)info.outputs);
+        bp_write(s, "    nn.Linear(%lu, %lu),\n", (unsigned long)info.inputs, (unsigned long)info.outputs);
         if (layer + 1 < layers && module)
-            add(s, "    nn.%s(),\n", module);
+            bp_write(s, "    nn.%s(),\n", module);
     }
-    add(s, ")\nmodel.load_state_dict(load_file(\"model.safetensors\"))\nmodel.eval()\n");
+    bp_write(s, ")\nmodel.load_state_dict(load_file(\"model.safetensors\"))\nmodel.eval()\n");
 }
 
 /* ---------------------------------------------------------------------------------------------------------- encoder */
@@ -120,35 +101,35 @@ static double target_scale(const bp_encoder *encoder, size_t target)
 }
 
 /* One number where all are the same: 784 times 255 is nothing to read. */
-static void add_numbers(source *s, const char *name, const bp_encoder *encoder, size_t count, number_of *number)
+static void add_numbers(bp_writer *s, const char *name, const bp_encoder *encoder, size_t count, number_of *number)
 {
     bool same = true;
 
     for (size_t i = 1; i < count; i++)
         same = same && number(encoder, i) == number(encoder, 0);
-    add(s, "%s = torch.tensor([", name);
+    bp_write(s, "%s = torch.tensor([", name);
     for (size_t i = 0; i < (same ? 1 : count); i++) {
-        add(s, i ? ", " : "");
+        bp_write(s, i ? ", " : "");
         add_number(s, number(encoder, i));
     }
-    add(s, "], dtype=torch.float64)\n");
+    bp_write(s, "], dtype=torch.float64)\n");
 }
 
 typedef const char *name_of(const bp_encoder *encoder, uint32_t index);
 
-static void add_names(source *s, const char *variable, const bp_encoder *encoder, uint32_t count, name_of *name)
+static void add_names(bp_writer *s, const char *variable, const bp_encoder *encoder, uint32_t count, name_of *name)
 {
-    add(s, "%s = [", variable);
+    bp_write(s, "%s = [", variable);
     for (uint32_t i = 0; i < count; i++) {
-        add(s, i ? ", " : "");
+        bp_write(s, i ? ", " : "");
         add_string(s, name(encoder, i));
     }
-    add(s, "]\n");
+    bp_write(s, "]\n");
 }
 
-static void add_encoder(source *s, const bp_encoder *encoder)
+static void add_encoder(bp_writer *s, const bp_encoder *encoder)
 {
-    add(s, "\n# columns of x, and what each becomes: (x - mean) / scale; NAME=CATEGORY is 1 for that category, else 0\n");
+    bp_write(s, "\n# columns of x, and what each becomes: (x - mean) / scale; NAME=CATEGORY is 1 for that category, else 0\n");
     add_names(s, "inputs", encoder, encoder->inputs, bp_encoder_input);
     add_numbers(s, "mean", encoder, encoder->inputs, input_mean);
     add_numbers(s, "scale", encoder, encoder->inputs, input_scale);
@@ -161,24 +142,24 @@ static void add_encoder(source *s, const bp_encoder *encoder)
     add_numbers(s, "target_scale", encoder, encoder->target_count, target_scale);
 }
 
-static void add_predict(source *s, const bp_network *network, const bp_encoder *encoder)
+static void add_predict(bp_writer *s, const bp_network *network, const bp_encoder *encoder)
 {
     bp_loss loss = bp_network_loss(network);
 
-    add(s, "\n\ndef predict(x):\n    z = model(%s)\n", encoder ? "((x.double() - mean) / scale).float()" : "x.float()");
+    bp_write(s, "\n\ndef predict(x):\n    z = model(%s)\n", encoder ? "((x.double() - mean) / scale).float()" : "x.float()");
     if (loss == BP_CROSS_ENTROPY)
-        add(s, "    return z.softmax(dim=1)\n");
+        bp_write(s, "    return z.softmax(dim=1)\n");
     else if (loss == BP_BINARY_CROSS_ENTROPY)
-        add(s, "    return z.sigmoid()\n");
+        bp_write(s, "    return z.sigmoid()\n");
     else
-        add(s, encoder && !encoder->class_count ? "    return z.double() * target_scale + target_mean\n" : "    return z\n");
+        bp_write(s, encoder && !encoder->class_count ? "    return z.double() * target_scale + target_mean\n" : "    return z\n");
 }
 
 size_t bp_model_pytorch(const bp_network *network, const bp_encoder *encoder, char *text, size_t capacity)
 {
-    source s = {.text = text, .capacity = capacity};
+    bp_writer s = {.text = text, .capacity = capacity};
 
-    add(&s, "import torch\nfrom torch import nn\nfrom safetensors.torch import load_file\n\n");
+    bp_write(&s, "import torch\nfrom torch import nn\nfrom safetensors.torch import load_file\n\n");
     add_network(&s, network);
     if (encoder)
         add_encoder(&s, encoder);

@@ -23,6 +23,12 @@ typedef enum bp_chain {
     BP_CHAIN_WHOLE = 3
 } bp_chain;
 
+/* Of the block [done, done + step) of a chain of `count`. */
+static inline bp_chain bp_chain_at(size_t done, size_t step, size_t count)
+{
+    return (bp_chain)((done == 0 ? BP_CHAIN_FIRST : 0) | (done + step == count ? BP_CHAIN_LAST : 0));
+}
+
 /* The numbers of one update, the same for all elements. g is the sum over examples; g * scale is the gradient. */
 typedef struct bp_update {
     float scale;         /* 1 / m */

@@ -20,7 +20,7 @@ void bp_product_of_rows(const bp_kernels *kernels, size_t k, size_t n, const flo
 
     for (size_t done = 0; done < k; done += depth) {
         size_t steps = bp_size_min(depth, k - done);
-        bp_chain chain = (bp_chain)((done == 0 ? BP_CHAIN_FIRST : 0) | (done + steps == k ? BP_CHAIN_LAST : 0));
+        bp_chain chain = bp_chain_at(done, steps, k);
         for (size_t j = 0; j < n; j += BP_PANEL)
             kernels->product_rows(rows.count, steps, a + done / BP_PANEL * panel + rows.first * BP_PANEL, panel,
                                   b + j * k + done * BP_PANEL, bp_size_min(BP_PANEL, n - j), chain, bias ? bias + j : NULL,

@@ -116,11 +116,7 @@ static bp_status check(const bp_workspace *workspace, const bp_network *network,
         return bp_fail(error, BP_INVALID, "the workspace was made for a network with other layers");
     if (examples->inputs != inputs)
         return bp_fail(error, BP_INVALID, "the examples have %u inputs, the network has %u", examples->inputs, inputs);
-    for (uint64_t i = 0; rows.index && i < rows.count; i++)
-        if (rows.index[i] >= examples->rows)
-            return bp_fail(error, BP_INVALID, "row %llu: there are %llu, counted from 0", (unsigned long long)rows.index[i],
-                           (unsigned long long)examples->rows);
-    return BP_OK;
+    return bp_examples_check_rows(examples, rows, "row", error);
 }
 
 bp_status bp_workspace_visit(bp_workspace *workspace, const bp_network *network, const bp_examples *examples, bp_rows rows,

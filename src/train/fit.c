@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -105,27 +106,20 @@ bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const fl
     return BP_OK;
 }
 
-static bp_status check_rows(const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
-{
-    if (rows.count == 0)
-        return bp_fail(error, BP_INVALID, "there are no %s rows", what);
-    for (uint64_t i = 0; rows.index && i < rows.count; i++)
-        if (rows.index[i] >= examples->rows)
-            return bp_fail(error, BP_INVALID, "%s row %llu: there are %llu, counted from 0", what,
-                           (unsigned long long)rows.index[i], (unsigned long long)examples->rows);
-    return BP_OK;
-}
-
 static bp_status check_examples(const bp_trainer *trainer, const bp_examples *examples, bp_rows rows, const char *what,
                                 bp_error *error)
 {
     const bp_layout *layout = &trainer->network->layout;
     uint32_t inputs = layout->layer[0].k, outputs = layout->layer[layout->layers - 1].n;
+    char row[32];
 
+    snprintf(row, sizeof row, "%s row", what);
     if (examples->inputs != inputs || examples->outputs != outputs)
         return bp_fail(error, BP_INVALID, "the %s examples have %u inputs and %u outputs, the network has %u and %u", what,
                        examples->inputs, examples->outputs, inputs, outputs);
-    return check_rows(examples, rows, what, error);
+    if (rows.count == 0)
+        return bp_fail(error, BP_INVALID, "there are no %s rows", what);
+    return bp_examples_check_rows(examples, rows, row, error);
 }
 
 static bp_rows all_rows(const bp_examples *examples, bp_rows rows)

@@ -37,11 +37,6 @@ static const float *panel_at(const bp_pass *pass, const float *block, size_t pan
     return block + panel * bp_pass_panel(pass) + row * BP_PANEL;
 }
 
-static bp_chain chain_at(size_t done, size_t step, size_t count)
-{
-    return (bp_chain)((done == 0 ? BP_CHAIN_FIRST : 0) | (done + step == count ? BP_CHAIN_LAST : 0));
-}
-
 /* dW [h][32] of tile (i, j) over rows of the pass: one chain over all of them. Columns behind the last are 0. */
 static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
                          size_t i, size_t j, size_t h, const float *ahead, float *dW)
@@ -53,7 +48,7 @@ static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint3
     for (size_t done = 0; done < rows.count; done += ROWS_AT_ONCE) {
         size_t step = bp_size_min(ROWS_AT_ONCE, rows.count - done), row = rows.first + done;
         kernels->product_columns(h, step, panel_at(pass, pass->a[number], i, row), panel_at(pass, pass->d[number + 1], j, row),
-                                 columns, chain_at(done, step, rows.count), ahead, dW);
+                                 columns, bp_chain_at(done, step, rows.count), ahead, dW);
     }
 }
 

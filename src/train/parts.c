@@ -130,15 +130,13 @@ typedef struct backward_work {
 /* W^T of the first layer, for dL/dx: each member makes its part. */
 static void transpose_first(bp_trainer *trainer, bp_member member)
 {
-    const bp_layer *layer = &trainer->network->layout.layer[0];
-    bp_range panels = bp_team_range(member, layer->n_panels, 1);
+    const bp_layout *layout = &trainer->network->layout;
+    bp_range tiles = bp_team_range(member, bp_plan_layer_tiles(&trainer->plan, layout, 0).end, 1);
 
-    for (size_t j = panels.first; j < panels.end; j++)
-        for (size_t i = 0; i < layer->k_panels; i++)
-            trainer->plan.kernels->transpose(bp_size_min(BP_PANEL, layer->k - i * BP_PANEL),
-                                             bp_size_min(BP_PANEL, layer->n - j * BP_PANEL),
-                                             trainer->network->parameters + layer->w + (j * layer->k + i * BP_PANEL) * BP_PANEL,
-                                             trainer->transposed[0] + (i * layer->n + j * BP_PANEL) * BP_PANEL);
+    for (size_t number = tiles.first; number < tiles.end; number++) {
+        bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
+        bp_phase_transpose(trainer, &tile);
+    }
 }
 
 /* Sums of a tile, times 1/m, to their place in trainer->gradient. */

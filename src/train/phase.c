@@ -116,6 +116,14 @@ uint32_t bp_phase_bad_layer(const bp_trainer *trainer, bp_member member)
     return first;
 }
 
+void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer)
+{
+    bp_slot *slot = &trainer->slot[member.index];
+
+    if (!slot->bad_layer || layer + 1 < slot->bad_layer)
+        slot->bad_layer = (uint8_t)(layer + 1);
+}
+
 double bp_phase_cost(const bp_trainer *trainer, size_t m)
 {
     bp_sum sum;
@@ -135,18 +143,17 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
     trainer->first_transposed = false;
 }
 
-/* The tile's copy in W^T, which the next backward pass reads; the first layer's is made when somebody asks for dL/dx. */
-static void transpose_tile(bp_trainer *trainer, const bp_tile *tile)
+void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile)
 {
     const bp_layer *layer = &trainer->network->layout.layer[tile->layer];
     size_t columns = bp_size_min(BP_PANEL, layer->n - tile->j * BP_PANEL);
     float *to = trainer->transposed[tile->layer] + (tile->i * layer->n + tile->j * BP_PANEL) * BP_PANEL;
 
-    if (tile->layer)
-        trainer->plan.kernels->transpose(tile->rows, columns, trainer->network->parameters + tile->w, to);
+    trainer->plan.kernels->transpose(tile->rows, columns, trainer->network->parameters + tile->w, to);
 }
 
-static bool update_tile(bp_trainer *trainer, const bp_tile *tile, const bp_update *biases)
+/* The first layer's W^T is made when somebody asks for dL/dx. */
+static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile, const bp_update *biases)
 {
     const bp_kernels *kernels = trainer->plan.kernels;
     bp_optimizer optimizer = (bp_optimizer)trainer->settings.optimizer;
@@ -157,29 +164,21 @@ static bool update_tile(bp_trainer *trainer, const bp_tile *tile, const bp_updat
     if (tile->db &&
         bp_optimizer_update(kernels, optimizer, &trainer->moments, biases, tile->b, BP_PANEL, parameters + tile->b, tile->db))
         bad = true;
-    transpose_tile(trainer, tile);
-    return bad;
+    if (bad)
+        bp_phase_note_bad(trainer, member, tile->layer);
+    if (tile->layer)
+        bp_phase_transpose(trainer, tile);
 }
 
-void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer)
-{
-    bp_slot *slot = &trainer->slot[member.index];
-
-    if (!slot->bad_layer || layer + 1 < slot->bad_layer)
-        slot->bad_layer = (uint8_t)(layer + 1);
-}
-
-/* Panels of a that are walked together. At 512 rows eight are 0.5 MiB: they stay in L2 beside dL/dz's, where all of a would come out
- * of L3 again for every panel of dL/dz (784-1024-1024-1024-10 with adam on two threads: 15.6 ms, so 14.1). */
+/* Panels of a that are walked together. At 512 rows eight are 0.5 MiB: they stay in L2 beside dL/dz's, where all of a would
+ * come out of L3 again for every panel of dL/dz (784-1024-1024-1024-10 with adam on two threads: 15.6 ms, so 14.1). */
 #define PANELS_TOGETHER 8
 
 /* One tile: its gradient, then the update. */
 static void finish_tile(bp_trainer *trainer, bp_member member, size_t m, size_t number, const bp_update *biases)
 {
     bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, m, number, trainer->network->parameters);
-
-    if (update_tile(trainer, &tile, biases))
-        bp_phase_note_bad(trainer, member, tile.layer);
+    update_tile(trainer, member, &tile, biases);
 }
 
 /* The tiles of one layer that lie in the range, a few panels of a at a time, and the last ones first: forward ended with them,
@@ -218,15 +217,15 @@ void bp_phase_apply(bp_trainer *trainer, bp_member member)
         bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
         tile.dW = trainer->gradient + tile.w;
         tile.db = tile.i == 0 ? trainer->gradient + tile.b : NULL;
-        if (update_tile(trainer, &tile, &biases))
-            bp_phase_note_bad(trainer, member, tile.layer);
+        update_tile(trainer, member, &tile, &biases);
     }
 }
 
 void bp_trainer_refresh(bp_trainer *trainer)
 {
-    for (size_t number = 0; number < trainer->plan.tiles; number++) {
+    for (size_t number = bp_plan_layer_tiles(&trainer->plan, &trainer->network->layout, 0).end; number < trainer->plan.tiles;
+         number++) {
         bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
-        transpose_tile(trainer, &tile);
+        bp_phase_transpose(trainer, &tile);
     }
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "error.h"
 #include "quota.h"
 #include "shard_tree.h"
 #include "size.h"
+#include "writer.h"
 
 /* A gradient from this size on is summed over all rows in one chain: its buffers would fall out of a 2 MiB L2, and it has
  * tiles enough for any team. */
@@ -166,6 +166,12 @@ bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member m
     };
 }
 
+bp_range bp_plan_layer_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer)
+{
+    size_t first = plan->layer[layer].first_tile;
+    return (bp_range){first, first + (size_t)layout->layer[layer].k_panels * layout->layer[layer].n_panels};
+}
+
 bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number)
 {
     uint32_t l = 0;
@@ -185,37 +191,19 @@ bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number
     };
 }
 
-/* Where the text goes on, and how long the whole is so far. */
-typedef struct writer {
-    char *text;
-    size_t capacity;
-    size_t length;
-} writer;
-
-static __attribute__((format(printf, 2, 3))) void put(writer *w, const char *format, ...)
-{
-    va_list arguments;
-    size_t room = w->length < w->capacity ? w->capacity - w->length : 0;
-
-    va_start(arguments, format);
-    int more = vsnprintf(room ? w->text + w->length : NULL, room, format, arguments);
-    va_end(arguments);
-    w->length += more > 0 ? (size_t)more : 0;
-}
-
 size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, size_t capacity)
 {
-    writer w = {text, capacity, 0};
+    bp_writer w = {text, capacity, 0};
 
-    put(&w, "kernels:  %s\n", plan->kernels->name);
-    put(&w, "threads:  %u (%s)\n", plan->threads, plan->threads_reason);
-    put(&w, "gradient: %s (%s)\n", plan->blocks ? "buffers" : "tiles", plan->gradient_reason);
-    put(&w, "step:     fused, two barriers: rows by thread, then tiles of the parameters by thread\n");
-    put(&w, "rows:     %zu a minibatch, cut at multiples of %zu", plan->batch, plan->grain);
-    put(&w, plan->chunk ? ", %zu at a time\n" : ", all of a thread's at a time\n", plan->chunk);
+    bp_write(&w, "kernels:  %s\n", plan->kernels->name);
+    bp_write(&w, "threads:  %u (%s)\n", plan->threads, plan->threads_reason);
+    bp_write(&w, "gradient: %s (%s)\n", plan->blocks ? "buffers" : "tiles", plan->gradient_reason);
+    bp_write(&w, "step:     fused, two barriers: rows by thread, then tiles of the parameters by thread\n");
+    bp_write(&w, "rows:     %zu a minibatch, cut at multiples of %zu", plan->batch, plan->grain);
+    bp_write(&w, plan->chunk ? ", %zu at a time\n" : ", all of a thread's at a time\n", plan->chunk);
     for (uint32_t i = 0; i < layout->layers; i++)
-        put(&w, "layer %u:  %u x %u, %zu shards of %zu rows, %s\n", i + 1, layout->layer[i].k, layout->layer[i].n,
-            bp_plan_shards(&plan->layer[i], plan->batch), bp_size_min(plan->layer[i].shard_rows, plan->batch),
-            plan->layer[i].buffered ? "buffers" : "tiles");
+        bp_write(&w, "layer %u:  %u x %u, %zu shards of %zu rows, %s\n", i + 1, layout->layer[i].k, layout->layer[i].n,
+                 bp_plan_shards(&plan->layer[i], plan->batch), bp_size_min(plan->layer[i].shard_rows, plan->batch),
+                 plan->layer[i].buffered ? "buffers" : "tiles");
     return w.length;
 }

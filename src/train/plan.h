@@ -55,6 +55,9 @@ size_t bp_plan_shards(const bp_layer_plan *layer, size_t m);
 /* The tiles that a member owns: equal in cost. */
 bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member);
 
+/* All tiles of a layer. */
+bp_range bp_plan_layer_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer);
+
 /* Tile `number`, without its gradient. */
 bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number);
 

@@ -119,6 +119,9 @@ void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m);
 /* The update of one member's tiles from trainer->gradient. */
 void bp_phase_apply(bp_trainer *trainer, bp_member member);
 
+/* The tile's copy in W^T, which the next backward pass reads. */
+void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile);
+
 /* A gradient of that layer, counted from 0, is not finite. */
 void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer);
 
