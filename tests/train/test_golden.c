@@ -7,6 +7,7 @@
 
 #include "hash.h"
 #include "helper_engine.h"
+#include "helper_workload.h"
 #include "numbers.h"
 
 enum { ROWS = 333, INPUTS = 37, OUTPUTS = 5 };
@@ -90,4 +91,58 @@ Test(golden, training_gives_the_bits_that_were_written_down)
         cr_expect_str_eq(digits, recorded[i].digits, "%s, %s, %s, %s: %s", recorded[i].activation, recorded[i].loss,
                          recorded[i].optimizer, recorded[i].schedule, digits);
     }
+}
+
+/* helper_workload.c's, in its order. */
+static const char *const recorded_workloads[WORKLOADS] = {
+    "7c32073b217ff1d4e1e41fe3caaef9ed", /* tiny */
+    "1fd5491e9e468d569598f0cc88976018", /* small */
+    "8b3a0b73135089470ffa0aa2e6559564", /* images */
+    "43bbf295604d8c18136a85c09dabcec1", /* classes */
+    "3824ca71c544fae7a644c881981842ab", /* wide */
+    "1418e252d6d1a6ab2b17b1cc24c01d47", /* deep */
+    "8a50f0ffee841bc966f1f0876cde5ad1", /* large batch */
+};
+
+/* Of all random networks, one behind the other. */
+static const char *const recorded_random = "95dd602f66f85f9534c195cd174afc7e";
+
+static void add_fitted(bp_hash *hash, const problem *p)
+{
+    bp_network *network = problem_network(p);
+    float *parameters = problem_fitted(p, &p->settings, p->examples);
+
+    bp_hash_add(hash, parameters, bp_network_parameters(network) * sizeof *parameters);
+    free(parameters);
+    bp_network_free(network);
+}
+
+Test(golden, standard_workloads_give_the_bits_that_were_written_down)
+{
+    for (size_t number = 0; number < WORKLOADS; number++) {
+        problem p = workload_problem(number);
+        char digits[BP_HASH_DIGITS + 1];
+        bp_hash hash;
+
+        bp_hash_begin(&hash);
+        add_fitted(&hash, &p);
+        bp_hash_digits(&hash, digits);
+        cr_expect_str_eq(digits, recorded_workloads[number], "%s: %s", workload_name(number), digits);
+        problem_free(&p);
+    }
+}
+
+Test(golden, random_networks_give_the_bits_that_were_written_down)
+{
+    char digits[BP_HASH_DIGITS + 1];
+    bp_hash hash;
+
+    bp_hash_begin(&hash);
+    for (uint64_t seed = 0; seed < RANDOM_PROBLEMS; seed++) {
+        problem p = random_problem(seed);
+        add_fitted(&hash, &p);
+        problem_free(&p);
+    }
+    bp_hash_digits(&hash, digits);
+    cr_expect_str_eq(digits, recorded_random, "%s", digits);
 }
