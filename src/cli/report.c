@@ -1,11 +1,13 @@
 /* Results, as JSON objects and as lines for people.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* getrusage */
 #include "report.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -100,6 +102,13 @@ void bp_metrics_print(const char *name, const bp_metrics *metrics, bp_task task)
     else
         printf("accuracy %.4f (of the majority class: %.4f)", metrics->accuracy, metrics->baseline_accuracy);
     printf(", %llu rows\n", (unsigned long long)metrics->rows);
+}
+
+uint64_t bp_peak_memory(void)
+{
+    struct rusage usage = {.ru_maxrss = 0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024;
 }
 
 void bp_layers_print(const bp_network *network)

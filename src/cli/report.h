@@ -28,6 +28,9 @@ int bp_json_print(json_t *object);
 /* "test loss 0.31, accuracy 0.89 (majority class: 0.1)"; nothing where no rows were looked at. */
 void bp_metrics_print(const char *name, const bp_metrics *metrics, bp_task task);
 
+/* Bytes of memory that the process has had at once, so far. */
+uint64_t bp_peak_memory(void);
+
 /* "784-512-10" */
 void bp_layers_print(const bp_network *network);
 

@@ -1,9 +1,7 @@
 /* What a training run tells at its end.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* getrusage */
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "message.h"
 #include "progress.h"
@@ -36,13 +34,6 @@ int bp_train_evaluate(bp_train *train)
     return status == BP_OK ? BP_EXIT_DONE : bp_say_error(train->arguments, &error);
 }
 
-static uint64_t peak_memory(void)
-{
-    struct rusage usage = {.ru_maxrss = 0};
-    getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)usage.ru_maxrss * 1024;
-}
-
 static int print_json(const bp_train *train)
 {
     const bp_progress *progress = &train->progress;
@@ -63,7 +54,7 @@ static int print_json(const bp_train *train)
     json_object_set_new(object, "threads", bp_json_count(bp_trainer_threads(train->trainer)));
     json_object_set_new(object, "isa", json_string(bp_trainer_isa(train->trainer)));
     json_object_set_new(object, "precision", json_string(precision));
-    json_object_set_new(object, "peak_memory_bytes", bp_json_count(peak_memory()));
+    json_object_set_new(object, "peak_memory_bytes", bp_json_count(bp_peak_memory()));
     json_object_set_new(object, "train_loss", bp_json_number(progress->train_loss));
     json_object_set_new(object, "validation", bp_json_metrics(&train->validation_metrics, task));
     json_object_set_new(object, "test", bp_json_metrics(&train->test_metrics, task));

@@ -232,8 +232,12 @@ void bp_fit_end(bp_fit *fit)
 
 void bp_fit_order(bp_fit *fit)
 {
-    const bp_settings *settings = &fit->trainer->settings;
-    bp_sampler_order(fit->training_rows, (bp_shuffle)settings->shuffle, settings->seed, fit->trainer->fit.epoch, fit->order);
+    bp_trainer *trainer = fit->trainer;
+    const bp_settings *settings = &trainer->settings;
+
+    trainer->order_began = bp_clock();
+    bp_sampler_order(fit->training_rows, (bp_shuffle)settings->shuffle, settings->seed, trainer->fit.epoch, fit->order);
+    trainer->order_ended = bp_clock();
 }
 
 void bp_fit_measure(bp_fit *fit, const bp_run *run, double seconds)

@@ -94,6 +94,7 @@ struct bp_trainer {
 
     bool timed;
     double phase_seconds[BP_PHASES]; /* of the caller's thread, where timed */
+    double order_began, order_ended; /* clock around the making of the running epoch's order, for bench */
 };
 
 /* A minibatch: rows[0 ... m) of the examples, or m rows from `first` on where rows is NULL. */

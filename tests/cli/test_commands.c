@@ -190,6 +190,8 @@ Test(commands, plan_tells_the_machine_and_a_network_s_steps)
 
 Test(commands, bench_prints_an_object_a_line)
 {
+    static const char *const machine_keys[] = {"cpu", "cores",    "l1_bytes", "l2_bytes", "l3_bytes",
+                                               "isa", "compiler", "version",  "kernel",   NULL};
     static const char *const keys[] = {"layers",
                                        "batch_size",
                                        "threads",
@@ -204,6 +206,10 @@ Test(commands, bench_prints_an_object_a_line)
                                        "peak_gflops_hot",
                                        "fraction_of_peak",
                                        "phase_seconds",
+                                       "order_seconds",
+                                       "samples",
+                                       "peak_memory_bytes",
+                                       "machine",
                                        NULL};
     const outcome *o = run_program(0, "bench --layers 8,4,2 --batch-size 32 --seconds 0.05 --threads 1,2 --json");
     const char *second = strchr(o->out, '\n') + 1;
@@ -212,6 +218,19 @@ Test(commands, bench_prints_an_object_a_line)
     cr_assert_eq(count_lines(o->out), 2);
     expect_keys(object, keys);
     cr_assert_eq(json_integer_value(json_object_get(object, "threads")), 2);
+    expect_keys(json_object_get(object, "machine"), machine_keys);
+    json_decref(object);
+}
+
+Test(commands, bench_tells_a_step_from_the_order_of_an_epoch)
+{
+    const outcome *o = run_program(0, "bench --layers 1,1 --batch-size 1 --seconds 0.2 --threads 1 --json");
+    json_t *object = json_loads(o->out, 0, NULL);
+
+    cr_assert_gt(json_number_value(json_object_get(object, "order_seconds")), 0);
+    cr_assert_leq(json_number_value(json_object_get(object, "step_seconds_min")),
+                  json_number_value(json_object_get(object, "step_seconds_median")));
+    cr_assert_geq(json_array_size(json_object_get(object, "samples")), 2);
     json_decref(object);
 }
 

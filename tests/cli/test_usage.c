@@ -81,6 +81,9 @@ Test(usage, mistakes_are_named)
     expect_usage("predict a b --json", "'predict' has no option --json");
     expect_usage("train a --activation gelu", "identity|relu|leaky_relu|sigmoid|tanh");
     expect_usage("bench --threads 1,x", "--threads '1,x'");
+    expect_usage("bench --threads 1,", "--threads '1,'");
+    expect_usage("bench --threads auto,0", "--threads 'auto,0'");
+    expect_usage("bench --optimizer adam --momentum 0.9", "momentum");
     expect_usage("bench --precision bf16", "--precision 'bf16'");
     expect_usage("plan --layers 5", "--layers '5'");
     expect_usage("plan --batch-size 5", "--batch-size has no effect without --layers");

@@ -1,0 +1,65 @@
+/* Examples for bench: random ones, few enough to stay in a cache where the network is small.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "bench.h"
+#include "message.h"
+#include "size.h"
+
+#define MINIBATCHES 16             /* different ones, where they take no more than */
+#define BYTES ((uint64_t)64 << 20) /* this */
+#define EPOCH_ROWS 65536           /* at least, but for 16 long steps: the size of data sets that small networks are given */
+
+static uint64_t different_rows(const bp_shape *shape)
+{
+    uint64_t batch = shape->settings.batch_size, fitting = BYTES / (batch * shape->inputs * sizeof(float));
+    return batch * (fitting < 1 ? 1 : fitting < MINIBATCHES ? fitting : MINIBATCHES);
+}
+
+static bool take_memory(bp_bench *bench, uint64_t rows)
+{
+    size_t x_count, y_count;
+
+    if (!bp_size_mul((size_t)rows, bench->shape.inputs, &x_count) || !bp_size_mul((size_t)rows, bench->shape.outputs, &y_count))
+        return false;
+    bench->x = calloc(x_count, sizeof *bench->x);
+    bench->y = calloc(y_count, sizeof *bench->y);
+    bench->index = calloc((size_t)bench->indices, sizeof *bench->index);
+    bench->block = calloc(BP_BENCH_BLOCKS, sizeof *bench->block);
+    return bench->x && bench->y && bench->index && bench->block;
+}
+
+int bp_bench_prepare(bp_bench *bench)
+{
+    uint64_t rows = different_rows(&bench->shape), least = bench->shape.settings.batch_size * MINIBATCHES;
+    bp_array x, y;
+    bp_error error;
+
+    bench->indices = least > EPOCH_ROWS ? least : EPOCH_ROWS;
+    if (!take_memory(bench, rows)) {
+        bp_say("no memory for %llu examples", (unsigned long long)rows);
+        return BP_EXIT_FAILED;
+    }
+    bp_shape_fill(&bench->shape, rows, bench->x, bench->y);
+    for (uint64_t i = 0; i < bench->indices; i++)
+        bench->index[i] = i % rows;
+    x = (bp_array){.data = bench->x, .type = BP_TYPE_F32, .rows = rows, .columns = bench->shape.inputs};
+    y = (bp_array){.data = bench->y, .type = BP_TYPE_F32, .rows = rows, .columns = bench->shape.outputs};
+    if (bp_examples_borrow(&x, &y, NULL, NULL, &bench->examples, &error) != BP_OK)
+        return bp_say_error(bench->arguments, &error);
+    return BP_EXIT_DONE;
+}
+
+void bp_bench_free(bp_bench *bench)
+{
+    for (size_t i = 0; i < bench->ways; i++) {
+        bp_trainer_free(bench->way[i].trainer);
+        bp_network_free(bench->way[i].network);
+    }
+    bp_examples_free(bench->examples);
+    free(bench->x);
+    free(bench->y);
+    free(bench->index);
+    free(bench->block);
+}
