@@ -127,8 +127,8 @@ typedef enum bp_precision { BP_F32 } bp_precision;
 /* How minibatch gradients meet: in buffers of each thread's own, or computed tile by tile by the tiles' owners. */
 typedef enum bp_gradient { BP_GRADIENT_AUTO, BP_GRADIENT_BUFFERS, BP_GRADIENT_TILES } bp_gradient;
 
-/* The upper limit on the instruction set. */
-typedef enum bp_isa { BP_ISA_AUTO, BP_ISA_SCALAR, BP_ISA_AVX2, BP_ISA_AVX512 } bp_isa;
+/* The upper limit on the instruction set: scalar, avx2 and avx512 on x86-64, scalar and neon on aarch64. */
+typedef enum bp_isa { BP_ISA_AUTO, BP_ISA_SCALAR, BP_ISA_AVX2, BP_ISA_AVX512, BP_ISA_NEON } bp_isa;
 
 #define BP_HIDDEN_MAX 64
 #define BP_TEXT_MAX 4096

@@ -23,7 +23,7 @@ typedef struct machine {
 static const struct {
     bp_isa isa;
     const char *name;
-} sets[] = {{BP_ISA_SCALAR, "scalar"}, {BP_ISA_AVX2, "avx2"}, {BP_ISA_AVX512, "avx512"}};
+} sets[] = {{BP_ISA_SCALAR, "scalar"}, {BP_ISA_AVX2, "avx2"}, {BP_ISA_AVX512, "avx512"}, {BP_ISA_NEON, "neon"}};
 #define SETS (sizeof sets / sizeof *sets)
 
 static void look_at(machine *m)

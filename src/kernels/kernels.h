@@ -105,6 +105,8 @@ extern const bp_kernels bp_kernels_scalar;
 #if defined(__x86_64__)
 extern const bp_kernels bp_kernels_avx2;
 extern const bp_kernels bp_kernels_avx512;
+#elif defined(__aarch64__)
+extern const bp_kernels bp_kernels_neon;
 #endif
 
 #endif

@@ -77,11 +77,12 @@ static void spread_u8(size_t n, const uint8_t *x, float divisor, size_t panel, f
     clear_rest(n, panel, to);
 }
 
-/* Twelve chains on each of two vectors of operands: enough to hide the latency of two multiply-add units. Factors are
- * just below 1 with random bits, so that sums stay finite and the clock is that of real data. */
+/* A register tile's sums: enough chains to hide the latency of all multiply-add units, with the sum as the addend, since NEON
+ * overwrites no other operand. One factor is near 1, one near -1: sums alternate and stay small. Their random bits make the clock
+ * that of real data. */
 static double peak(size_t rounds, float *sink)
 {
-    enum { CHAINS = 12 };
+    enum { CHAINS = TILE_ROWS * TILE_VECTORS };
     vf sums[CHAINS], factor[2];
     float seeds[VL];
     uint32_t bits = 12345;
@@ -89,7 +90,7 @@ static double peak(size_t rounds, float *sink)
     for (size_t f = 0; f < 2; f++) {
         for (size_t j = 0; j < VL; j++) {
             bits = bits * 1664525u + 1013904223u;
-            seeds[j] = 1.0f - (float)(bits >> 9) * 0x1p-33f;
+            seeds[j] = (f ? -1.0f : 1.0f) + (float)(bits >> 9) * 0x1p-33f;
         }
         factor[f] = v_load(seeds);
     }
@@ -99,9 +100,10 @@ static double peak(size_t rounds, float *sink)
     for (size_t round = 0; round < rounds; round++) {
         UNROLLED
         for (size_t c = 0; c < CHAINS; c++)
-            sums[c] = v_fma(sums[c], factor[round & 1], factor[c & 1]);
+            sums[c] = v_fma(factor[round & 1], factor[c & 1], sums[c]);
     }
     vf total = v_set(0.0f);
+    UNROLLED
     for (size_t c = 0; c < CHAINS; c++)
         total = v_add(total, sums[c]);
     v_store(seeds, total);

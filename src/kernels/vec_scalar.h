@@ -1,4 +1,4 @@
-/* The vector vocabulary with vectors of one element. vec_avx2.h and vec_avx512.h say the same words.
+/* The vector vocabulary with vectors of one element. vec_avx2.h, vec_avx512.h and vec_neon.h say the same words.
  *
  * vf: VL floats. vi: VL 32-bit integers. vm: VL truth values. v_fma is one rounding; comparisons with NaN are false.
  *

@@ -27,6 +27,8 @@ static const struct {
 #if defined(__x86_64__)
     {BP_ISA_AVX2, &bp_kernels_avx2},
     {BP_ISA_AVX512, &bp_kernels_avx512},
+#elif defined(__aarch64__)
+    {BP_ISA_NEON, &bp_kernels_neon},
 #endif
 };
 
@@ -39,8 +41,9 @@ bool bp_cpu_has(bp_isa isa)
         return has_avx2();
     case BP_ISA_AVX512:
         return has_avx512();
-#else
+#elif defined(__aarch64__)
     case BP_ISA_SCALAR:
+    case BP_ISA_NEON: /* part of every aarch64 that runs Linux */
         return true;
 #endif
     default:

@@ -26,6 +26,9 @@ static double rate(const bp_kernels *kernels)
 #if defined(__x86_64__)
     if (kernels == &bp_kernels_avx2)
         return 80e3;
+#elif defined(__aarch64__)
+    if (kernels == &bp_kernels_neon)
+        return 40e3;
 #endif
     return 150e3;
 }

@@ -36,13 +36,13 @@ static bool has_isa(const char *isa)
 
 Test(results, threads_strategy_and_instruction_set_change_no_bit)
 {
-    static const char *const isas[] = {"scalar", "avx2", "avx512"}, *const gradients[] = {"buffers", "tiles"};
+    static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"}, *const gradients[] = {"buffers", "tiles"};
     static const int threads[] = {1, 2, 3, 8};
     char plan[64];
 
     write_classes("data.csv", 300, 1);
     run_program(0, TRAIN "-o first --threads 1 --isa scalar --gradient buffers");
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         snprintf(plan, sizeof plan, "plan --layers 2,2 --isa %s", isas[i]);
         if (!has_isa(plan))
             continue;

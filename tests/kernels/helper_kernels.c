@@ -5,16 +5,15 @@
 #include <math.h>
 #include <string.h>
 
-#include "cpu.h"
 #include "numbers.h"
+#include "sets.h"
 
 size_t tables_here(const bp_kernels *tables[TABLES_MOST])
 {
     size_t count = 0;
 
-    for (bp_isa isa = BP_ISA_SCALAR; isa <= BP_ISA_AVX512; isa++)
-        if (bp_cpu_has(isa))
-            bp_cpu_kernels(isa, &tables[count++], NULL);
+    for (bp_isa isa = BP_ISA_SCALAR; isa; isa = set_after(isa))
+        bp_cpu_kernels(isa, &tables[count++], NULL);
     return count;
 }
 

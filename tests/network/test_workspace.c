@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cpu.h"
 #include "fence.h"
 #include "numbers.h"
 #include "refusing.h"
+#include "sets.h"
 
 enum { INPUTS = 37, OUTPUTS = 35, ROWS = 2 * BP_BLOCK_ROWS + 88 };
 
@@ -79,7 +79,7 @@ static void check_everywhere(bp_loss loss)
     for (size_t r = 0; r < ROWS; r++)
         predict(network, workspace, 1, x + r * INPUTS, alone + r * OUTPUTS);
     bp_workspace_free(workspace);
-    for (bp_isa isa = BP_ISA_SCALAR; bp_cpu_has(isa); isa++)
+    for (bp_isa isa = BP_ISA_SCALAR; isa; isa = set_after(isa))
         for (size_t t = 0; t < 4; t++) {
             workspace = workspace_of(network, teams[t], isa);
             for (size_t b = 0; b < sizeof batches / sizeof *batches; b++)

@@ -45,7 +45,7 @@ bp_progress problem_fit(const problem *p, bp_trainer *trainer);
 /* Every parameter, from malloc: W then b, layer after layer. */
 float *problem_parameters(const bp_network *network);
 
-/* The parameters of a new network after a fit of the problem by `settings`, from malloc. NULL where the isa does not run here. */
+/* The parameters of a new network after a fit of the problem by `settings`, from malloc. */
 float *problem_fitted(const problem *p, const bp_settings *settings, const bp_examples *examples);
 
 /* Index of the first float that differs in its bits; count where none does. */

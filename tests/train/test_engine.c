@@ -9,6 +9,7 @@
 #include "helper_bounds.h"
 #include "helper_engine.h"
 #include "numbers.h"
+#include "sets.h"
 
 static const uint32_t widths[] = {1, 2, 15, 16, 17, 31, 32, 33, 65};
 static const size_t batches[] = {1, 2, 31, 33, 100};
@@ -61,7 +62,7 @@ static void check_every_way(const subject *s, bp_network *network, bp_settings s
 {
     settings.batch_size = ROWS;
     settings.exact_threads = 1;
-    for (settings.isa = BP_ISA_SCALAR; settings.isa <= BP_ISA_AVX512; settings.isa++)
+    for (settings.isa = BP_ISA_SCALAR; settings.isa; settings.isa = (int32_t)set_after((bp_isa)settings.isa))
         for (settings.gradient = BP_GRADIENT_BUFFERS; settings.gradient <= BP_GRADIENT_TILES; settings.gradient++)
             for (settings.threads = 1; settings.threads <= 3; settings.threads += 2)
                 check_way(s, network, &settings);

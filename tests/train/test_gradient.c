@@ -10,6 +10,7 @@
 
 #include "network.h"
 #include "numbers.h"
+#include "sets.h"
 
 static const uint32_t sizes[] = {33, 65, 31, 2};
 
@@ -186,7 +187,7 @@ static void check_every_way(subject *s, uint64_t batch)
     settings.batch_size = batch;
     settings.exact_threads = 1;
     for (settings.gradient = BP_GRADIENT_BUFFERS; settings.gradient <= BP_GRADIENT_TILES; settings.gradient++)
-        for (settings.isa = BP_ISA_SCALAR; bp_cpu_has((bp_isa)settings.isa); settings.isa++)
+        for (settings.isa = BP_ISA_SCALAR; settings.isa; settings.isa = (int32_t)set_after((bp_isa)settings.isa))
             for (size_t t = 0; t < sizeof teams / sizeof *teams; t++) {
                 settings.threads = teams[t];
                 check_way(s, &settings);
