@@ -112,12 +112,21 @@ static void rest(void)
     nanosleep(&half, NULL);
 }
 
-/* The cold peak, and lengths of blocks: from single steps first, which make short steps look long, then from blocks. */
-static bp_status prepare(bp_bench *bench, bp_bench_way *way, double *step, bp_error *error)
+static bp_status create_all(bp_bench *bench, bp_error *error)
 {
-    BP_TRY(create(bench, way, error));
+    for (size_t i = 0; i < bench->ways; i++)
+        BP_TRY(create(bench, &bench->way[i], error));
     rest();
-    way->cold = bp_peak_gflops(way->trainer->plan.kernels, way->trainer->plan.threads);
+    for (size_t i = 0; i < bench->ways; i++) {
+        const bp_plan *plan = &bench->way[i].trainer->plan;
+        bench->way[i].cold = bp_peak_gflops(plan->kernels, plan->threads);
+    }
+    return BP_OK;
+}
+
+/* Lengths of blocks: from single steps first, which make short steps look long, then from blocks. */
+static bp_status choose(bp_bench *bench, bp_bench_way *way, double *step, bp_error *error)
+{
     way->minibatches = EPOCH_STEPS;
     way->block = 1;
     for (int i = 0; i < 2; i++) {
@@ -168,8 +177,9 @@ bp_status bp_bench_measure(bp_bench *bench, bp_error *error)
 {
     double step, slowest = 0;
 
+    BP_TRY(create_all(bench, error));
     for (size_t i = 0; i < bench->ways; i++) {
-        BP_TRY(prepare(bench, &bench->way[i], &step, error));
+        BP_TRY(choose(bench, &bench->way[i], &step, error));
         slowest = step > slowest ? step : slowest;
     }
     BP_TRY(run_rounds(bench, choose_rounds(bench, slowest), error));
