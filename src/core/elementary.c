@@ -8,9 +8,9 @@
 #include <math.h>
 #include <string.h>
 
-/* log 2 and pi / 2 in two parts. LN2_HIGH has 32 bits: its product with an exponent is exact. */
-#define LN2_HIGH 0x1.62e42feep-1
-#define LN2_LOW 0x1.a39ef35793c76p-33
+#include "series.h"
+
+/* pi / 2 in two parts. */
 #define HALF_PI_HIGH 0x1.921fb54442d18p+0
 #define HALF_PI_LOW 0x1.1a62633145c07p-54
 
@@ -46,9 +46,7 @@ static double polynomial(const double *c, int count, double x)
 /* (e^r - 1 - r) / r^2 for |r| <= log(2) / 2; what is cut off is below 2^-60. */
 static double exp_tail(double r)
 {
-    static const double c[] = {1.0 / 2,         1.0 / 6,          1.0 / 24,         1.0 / 120,     1.0 / 720,
-                               1.0 / 5040,      1.0 / 40320,      1.0 / 362880,     1.0 / 3628800, 1.0 / 39916800,
-                               1.0 / 479001600, 1.0 / 6227020800, 1.0 / 87178291200};
+    static const double c[] = {BP_EXP_TAIL};
     return polynomial(c, sizeof c / sizeof *c, r);
 }
 
@@ -58,13 +56,13 @@ double bp_exp(double x)
         return x;
     if (x > 709.782712893384) /* log of the largest double */
         return HUGE_VAL;
-    if (x < -745.1332191019412) /* log of half the smallest */
+    if (x < BP_EXP_LEAST)
         return 0;
 
     /* x = k log 2 + r + lost */
-    double k = floor(x * 1.4426950408889634 + 0.5);
-    double high = x - k * LN2_HIGH;
-    double low = k * LN2_LOW;
+    double k = floor(x * BP_LOG2_E + 0.5);
+    double high = x - k * BP_LN2_HIGH;
+    double low = k * BP_LN2_LOW;
     double r = high - low;
     double lost = (high - r) - low;
     double y = 1 + (r + (lost + r * r * exp_tail(r)));
@@ -78,13 +76,12 @@ double bp_exp(double x)
  * f - f^2/2 + s (f^2/2 + 2 s^2/3 + 2 s^4/5 + ...), which keeps the exact f to the end. */
 static double log_of_parts(double f, double k, double c)
 {
-    static const double odd[] = {2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11, 2.0 / 13,
-                                 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21, 2.0 / 23};
+    static const double odd[] = {BP_LOG_ODD};
     double s = f / (2 + f);
     double z = s * s;
     double series = z * polynomial(odd, sizeof odd / sizeof *odd, z);
     double half_square = 0.5 * f * f;
-    return k * LN2_HIGH - ((half_square - (s * (half_square + series) + (k * LN2_LOW + c))) - f);
+    return k * BP_LN2_HIGH - ((half_square - (s * (half_square + series) + (k * BP_LN2_LOW + c))) - f);
 }
 
 /* log(x) + c for a finite x > 0 */
@@ -97,7 +94,7 @@ static double log_plus(double x, double c)
     }
     k += (int)(bits_of(x) >> 52);
     double m = of_bits((bits_of(x) & 0xfffffffffffffu) | (uint64_t)1023 << 52); /* [1, 2) */
-    if (m > 1.4142135623730951) {
+    if (m > BP_ROOT_2) {
         m *= 0.5;
         k++;
     }
@@ -119,7 +116,7 @@ double bp_log1p(double x)
         return x;
     if (x <= -1)
         return x == -1 ? -HUGE_VAL : (double)NAN;
-    if (x > -0.29 && x < 0.41)
+    if (x > BP_LOG1P_LOW && x < BP_LOG1P_HIGH)
         return log_of_parts(x, 0, 0);
 
     /* u is 1 + x rounded; log(u + lost) = log(u) + lost / u + ... */

@@ -67,13 +67,11 @@ typedef struct bp_kernels {
     void (*activate[5])(size_t count, float *z);
     void (*slope[5])(size_t count, const float *a, float *d);
 
-    /* One row of n outputs in panels `panel` floats apart: d holds y and gets (p - y) * weight, p the prediction that the
-     * loss makes of z. softmax also tells max z and sum exp(z - max), of which the loss is made. */
-    void (*squared_error)(size_t n, size_t panel, const float *z, float weight, float *d);
-    void (*binary_cross_entropy)(size_t n, size_t panel, const float *z, float weight, float *d);
-    void (*softmax_cross_entropy)(size_t n, size_t panel, const float *z, float weight, float *d, float *max, float *sum);
+    /* m rows of n outputs in panels `panel` floats apart: d holds y, with 0 behind the last column, and gets (p - y) w, p the
+     * prediction that the loss makes of z; losses [m] get w L. weight [m], NULL: all 1. By bp_loss, from the first that is one on. */
+    void (*loss[3])(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses);
 
-    /* z becomes the prediction, in place: softmax of one row as above; the logistic function is activate[BP_SIGMOID]. */
+    /* z becomes the prediction, in place: softmax of one row; the logistic function is activate[BP_SIGMOID]. */
     void (*softmax)(size_t n, size_t panel, float *z);
 
     /* One update of w [count] by the optimizer, state u and v as it needs; true where a gradient is not finite. */

@@ -3,8 +3,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
 
+#include <string.h>
+
+#include "series.h"
+#include "sum.h"
+
 #include "product.inc.h"
 #include "activation.inc.h"
+#include "double.inc.h"
 #include "loss.inc.h"
 #include "optimizer.inc.h"
 #include "shape.inc.h"
@@ -20,9 +26,7 @@ const bp_kernels ISA(bp_kernels) = {
     .add = add,
     .activate = {identity_activate, relu_activate, leaky_relu_activate, sigmoid_activate, tanh_activate},
     .slope = {identity_descend, relu_descend, leaky_relu_descend, sigmoid_descend, tanh_descend},
-    .squared_error = squared_error,
-    .binary_cross_entropy = binary_cross_entropy,
-    .softmax_cross_entropy = softmax_cross_entropy,
+    .loss = {squared_error, cross_entropy, binary_cross_entropy},
     .softmax = softmax,
     .sgd = sgd,
     .momentum = momentum,
