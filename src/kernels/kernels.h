@@ -29,6 +29,20 @@ static inline bp_chain bp_chain_at(size_t done, size_t step, size_t count)
     return (bp_chain)((done == 0 ? BP_CHAIN_FIRST : 0) | (done + step == count ? BP_CHAIN_LAST : 0));
 }
 
+/* What is done to sums by rows when their chains have ended, in this order, while they are at hand. */
+typedef struct bp_end {
+    const float *bias;                                     /* [32] is added, or NULL */
+    void (*activate)(size_t count, float *z);              /* of the table, or NULL */
+    void (*slope)(size_t count, const float *a, float *d); /* of the table, or NULL: with `a` [m][32] */
+    const float *a;
+} bp_end;
+
+/* Memory, `lines` x 64 bytes; lines are a multiple of 4. */
+typedef struct bp_stream {
+    const float *first;
+    size_t lines;
+} bp_stream;
+
 /* The numbers of one update, the same for all elements. g is the sum over examples; g * scale is the gradient. */
 typedef struct bp_update {
     float scale;         /* 1 / m */
@@ -47,15 +61,15 @@ typedef struct bp_kernels {
     const char *name;
 
     /* c [m][32] = chains over p < k of a(i, p) * b[p][.]; a in panels by rows, a(i, p) = a[p / 32 * a_panel + 32 i + p % 32];
-     * b [k][32]; only `columns` (1 to 32) of a row are wanted. bias [32] or NULL is added where a chain ends. `ahead` [k][32]
-     * or NULL: the panel that the caller will give as b next; it is brought to L2 meanwhile. */
+     * b [k][32]; only `columns` (1 to 32) of a row are wanted. `end`, or NULL, is what follows where a chain ends. `ahead`
+     * [k][32] or NULL: the panel that the caller will give as b next; it is brought to L2 meanwhile. */
     void (*product_rows)(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
-                         const float *bias, const float *ahead, float *c);
+                         const bp_end *end, const float *ahead, float *c);
 
-    /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. `ahead` [h][32] or NULL: what the
-     * caller will touch next; it is brought to L1 meanwhile. */
-    void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain, const float *ahead,
-                            float *c);
+    /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. `ahead`: streams that the caller
+     * will read soon, up to one without lines, or NULL; as much of them as there are steps for is brought to L2 meanwhile. */
+    void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
+                            const bp_stream *ahead, float *c);
 
     /* c [32] = chains over p < m of b[32 p + .], and 0 behind `columns`. */
     void (*sum_rows)(size_t m, const float *b, size_t columns, bp_chain chain, float *c);

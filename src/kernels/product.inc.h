@@ -5,24 +5,21 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 32")
-#endif
-#define INLINED static inline __attribute__((always_inline))
-#define OUT_OF_LINE static __attribute__((noinline))
+#define LINE 16 /* floats of a cache line */
+#define AT_ONCE 4 /* steps of an unrolled loop: 128 x 784 x 512 172 -> 182 GF/s; eight are no faster */
 
 /* What all tiles of one call share. */
 typedef struct product {
-    size_t k;        /* length of the chains */
-    size_t a_panel;  /* by rows: floats from one panel of a to the next */
+    size_t k;       /* length of the chains */
+    size_t a_panel; /* by rows: floats from one panel of a to the next */
     bp_chain chain;
-    const float *ahead; /* what to prefetch: by rows, for each 32 of k, this tile's share of lines; down columns, a line a step */
-    size_t lines;       /* a tile's share of the 64 lines that 32 rows of a panel have */
+    bp_end end;
+    const float *ahead; /* by rows: for each 32 of k, this tile's share of the next panel's 64 lines */
+    size_t lines;
+    const bp_stream *stream; /* down columns: what to ask for next, from line `asked` on; NULL: nothing */
+    size_t asked;
+    size_t share; /* lines that each tile asks for, a multiple of AT_ONCE */
 } product;
-
-#define LINE 16 /* floats of a cache line */
 
 /* One step of all chains: sums += a column of `rows` elements, `stride` apart, times `vectors` vectors of b. */
 INLINED void tile_step(size_t rows, size_t vectors, const float *a, size_t stride, const float *b, vf sums[TILE_ROWS][TILE_VECTORS])
@@ -41,78 +38,148 @@ INLINED void tile_step(size_t rows, size_t vectors, const float *a, size_t strid
     }
 }
 
-/* Chains end with + (+0): a product of zeros that came out as -0 is then +0, as if it had been skipped. */
-INLINED void tile_end(size_t rows, size_t vectors, bp_chain chain, const float *bias, vf sums[TILE_ROWS][TILE_VECTORS], float *c)
+INLINED void tile_begin(size_t rows, size_t vectors, bp_chain chain, const float *c, vf sums[TILE_ROWS][TILE_VECTORS])
 {
-    vf zero = v_set(0.0f);
-
-    UNROLLED
-    for (size_t i = 0; i < rows; i++)
-        UNROLLED
-        for (size_t v = 0; v < vectors; v++) {
-            vf sum = sums[i][v];
-            if (chain & BP_CHAIN_LAST) {
-                sum = v_add(sum, zero);
-                if (bias)
-                    sum = v_add(sum, v_load(bias + v * VL));
-            }
-            v_store(c + 32 * i + v * VL, sum);
-        }
-}
-
-/* Down columns, whole rows of both panels pass by, 256 bytes for 11 cycles of arithmetic: asked for so many rows before, they are
- * in L1 in time (dW of 1,024 x 1,024 from 512 rows: 5 % faster). */
-#define ROWS_AHEAD 16
-
-INLINED void prefetch_row(const float *row)
-{
-    __builtin_prefetch(row);
-    __builtin_prefetch(row + LINE);
-}
-
-/* by_rows: a is walked along its rows, through panels; else down its columns, in one panel. */
-INLINED void tile(size_t rows, size_t vectors, bool by_rows, const product *p, const float *a, const float *b, const float *bias,
-                  float *c)
-{
-    vf sums[TILE_ROWS][TILE_VECTORS];
-
     UNROLLED
     for (size_t i = 0; i < rows; i++)
         UNROLLED
         for (size_t v = 0; v < vectors; v++)
-            sums[i][v] = p->chain & BP_CHAIN_FIRST ? v_set(0.0f) : v_load(c + 32 * i + v * VL);
-    if (by_rows) {
-        for (size_t done = 0; done < p->k; done += 32, a += p->a_panel, b += 32 * 32) {
-            size_t steps = p->k - done < 32 ? p->k - done : 32;
-            for (size_t l = 0; l < p->lines; l++)
-                __builtin_prefetch(p->ahead + 32 * done + LINE * l, 0, 2);
-            for (size_t s = 0; s < steps; s++) {
-                __builtin_prefetch(a + p->a_panel + 16 * s); /* this tile's rows in a's next panel: 136 -> 159 GF/s at 1,024 */
-                tile_step(rows, vectors, a + s, 32, b + 32 * s, sums);
-            }
-        }
-    } else {
-        for (size_t s = 0; s < p->k; s++) {
-            __builtin_prefetch(p->ahead + LINE * (s % 64), 1);
-            prefetch_row(a + 32 * (s + ROWS_AHEAD));
-            prefetch_row(b + 32 * (s + ROWS_AHEAD));
-            tile_step(rows, vectors, a + 32 * s, 1, b + 32 * s, sums);
-        }
-    }
-    tile_end(rows, vectors, p->chain, bias, sums, c);
+            sums[i][v] = chain & BP_CHAIN_FIRST ? v_set(0.0f) : v_load(c + 32 * i + v * VL);
 }
 
-typedef void tile_function(const product *p, const float *a, const float *b, const float *bias, float *c);
+INLINED void tile_store(size_t rows, size_t vectors, vf sums[TILE_ROWS][TILE_VECTORS], float *c)
+{
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++)
+            v_store(c + 32 * i + v * VL, sums[i][v]);
+}
+
+/* Chains end with + (+0): a product of zeros that came out as -0 is then +0, as if it had been skipped. */
+INLINED void tile_finish(size_t rows, size_t vectors, const float *bias, vf sums[TILE_ROWS][TILE_VECTORS])
+{
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++) {
+            sums[i][v] = v_add(sums[i][v], v_set(0.0f));
+            if (bias)
+                sums[i][v] = v_add(sums[i][v], v_load(bias + v * VL));
+        }
+}
+
+/* ReLU and its slope are a comparison and a selection: they are done in the registers. */
+INLINED void tile_relu(size_t rows, size_t vectors, const bp_end *end, const float *a, vf sums[TILE_ROWS][TILE_VECTORS])
+{
+    if (end->activate == relu_activate)
+        UNROLLED
+        for (size_t i = 0; i < rows; i++)
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                sums[i][v] = relu_value(sums[i][v]);
+    if (end->slope == relu_descend)
+        UNROLLED
+        for (size_t i = 0; i < rows; i++)
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                sums[i][v] = relu_slope(v_load(a + 32 * i + v * VL), sums[i][v]);
+}
+
+/* All other functions go over the rows of the panel, which are in L1 still. */
+static void rows_end(size_t rows, const bp_end *end, float *c)
+{
+    if (end->activate && end->activate != relu_activate)
+        end->activate(32 * rows, c);
+    if (end->slope && end->slope != relu_descend)
+        end->slope(32 * rows, end->a, c);
+}
+
+/* a is walked along its rows, through panels. */
+INLINED void tile_by_rows(size_t rows, size_t vectors, const product *p, size_t first, const float *a, const float *b, size_t column,
+                          float *c)
+{
+    vf sums[TILE_ROWS][TILE_VECTORS];
+
+    tile_begin(rows, vectors, p->chain, c, sums);
+    for (size_t done = 0; done < p->k; done += 32, a += p->a_panel, b += 32 * 32) {
+        size_t steps = p->k - done < 32 ? p->k - done : 32, s = 0;
+        for (size_t l = 0; l < p->lines; l++)
+            __builtin_prefetch(p->ahead + 32 * done + LINE * l, 0, 2);
+        for (; s + AT_ONCE <= steps; s += AT_ONCE)
+            UNROLLED
+            for (size_t u = s; u < s + AT_ONCE; u++) {
+                __builtin_prefetch(a + p->a_panel + LINE * u); /* this tile's rows in a's next panel: 136 -> 159 GF/s at 1,024 */
+                tile_step(rows, vectors, a + u, 32, b + 32 * u, sums);
+            }
+        for (; s < steps; s++)
+            tile_step(rows, vectors, a + s, 32, b + 32 * s, sums);
+    }
+    if (p->chain & BP_CHAIN_LAST) {
+        tile_finish(rows, vectors, p->end.bias ? p->end.bias + column : NULL, sums);
+        tile_relu(rows, vectors, &p->end, p->end.a ? p->end.a + 32 * first + column : NULL, sums);
+    }
+    tile_store(rows, vectors, sums, c);
+}
+
+/* Steps that can ask for a line each: as many as the tile's share, the stream, and the chain have left. */
+INLINED size_t steps_that_ask(const product *p, size_t share, size_t steps)
+{
+    size_t lines = p->stream->lines - p->asked;
+
+    if (lines > share)
+        lines = share;
+    return (lines < steps ? lines : steps) / AT_ONCE * AT_ONCE;
+}
+
+/* a is walked down its columns, in one panel: both operands pass by as streams, which the processor prefetches itself. */
+INLINED void tile_by_columns(size_t rows, size_t vectors, product *p, const float *a, const float *b, float *c)
+{
+    vf sums[TILE_ROWS][TILE_VECTORS];
+    size_t s = 0, share = p->share;
+
+    tile_begin(rows, vectors, p->chain, c, sums);
+    while (share && p->stream->lines) {
+        const float *line = p->stream->first + LINE * p->asked;
+        size_t asking = steps_that_ask(p, share, p->k - s);
+        if (!asking)
+            break;
+        for (size_t end = s + asking; s < end; s += AT_ONCE)
+            UNROLLED
+            for (size_t u = 0; u < AT_ONCE; u++, line += LINE) {
+                __builtin_prefetch(line, 0, 2);
+                tile_step(rows, vectors, a + 32 * (s + u), 1, b + 32 * (s + u), sums);
+            }
+        share -= asking;
+        p->asked += asking;
+        if (p->asked == p->stream->lines) {
+            p->stream++;
+            p->asked = 0;
+        }
+    }
+    for (; s + AT_ONCE <= p->k; s += AT_ONCE)
+        UNROLLED
+        for (size_t u = s; u < s + AT_ONCE; u++)
+            tile_step(rows, vectors, a + 32 * u, 1, b + 32 * u, sums);
+    for (; s < p->k; s++)
+        tile_step(rows, vectors, a + 32 * s, 1, b + 32 * s, sums);
+    if (p->chain & BP_CHAIN_LAST)
+        tile_finish(rows, vectors, NULL, sums);
+    tile_store(rows, vectors, sums, c);
+}
+
+/* The tile's first row and first column are those of c. */
+typedef void tile_function(product *p, size_t first, const float *a, const float *b, size_t column, float *c);
 
 /* One function for each size of tile: the sums must be registers, so both sizes are constants in it. */
-#define TILE(R, V)                                                                                          \
-    OUT_OF_LINE void rows_##R##x##V(const product *p, const float *a, const float *b, const float *bias, float *c)    \
-    {                                                                                                       \
-        tile(R, V, true, p, a, b, bias, c);                                                                 \
-    }                                                                                                       \
-    OUT_OF_LINE void columns_##R##x##V(const product *p, const float *a, const float *b, const float *bias, float *c) \
-    {                                                                                                       \
-        tile(R, V, false, p, a, b, bias, c);                                                                \
+#define TILE(R, V)                                                                                                       \
+    OUT_OF_LINE void rows_##R##x##V(product *p, size_t first, const float *a, const float *b, size_t column, float *c)    \
+    {                                                                                                                    \
+        tile_by_rows(R, V, p, first, a + 32 * first, b + column, column, c + 32 * first + column);                       \
+    }                                                                                                                    \
+    OUT_OF_LINE void columns_##R##x##V(product *p, size_t first, const float *a, const float *b, size_t column, float *c) \
+    {                                                                                                                    \
+        tile_by_columns(R, V, p, a + first, b + column, c + 32 * first + column);                                        \
     }
 #if TILE_VECTORS == 4
 #define TILE_ROW(R) TILE(R, 1) TILE(R, 2) TILE(R, 3) TILE(R, 4)
@@ -154,11 +221,16 @@ TILE_ROW(14)
 static tile_function *const row_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(rows)};
 static tile_function *const column_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(columns)};
 
-/* Cuts [m, columns] in tiles; groups of TILE_VECTORS vectors of b outside, rows inside. */
-INLINED void cut(size_t m, size_t columns, size_t a_row, tile_function *const tiles[TILE_ROWS][TILE_VECTORS], product *p,
-                 const float *a, const float *b, const float *bias, float *c)
+static size_t tiles_of(size_t m)
 {
-    size_t count = (m + TILE_ROWS - 1) / TILE_ROWS;
+    return (m + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+/* Cuts [m, columns] in tiles; groups of TILE_VECTORS vectors of b outside, rows inside. */
+INLINED void cut(size_t m, size_t columns, tile_function *const tiles[TILE_ROWS][TILE_VECTORS], product *p, const float *a,
+                 const float *b, float *c)
+{
+    size_t count = tiles_of(m);
 
     for (size_t column = 0; column < columns; column += TILE_VECTORS * VL) {
         size_t vectors = (columns - column + VL - 1) / VL;
@@ -166,7 +238,7 @@ INLINED void cut(size_t m, size_t columns, size_t a_row, tile_function *const ti
             vectors = TILE_VECTORS;
         for (size_t t = 0, first = 0; t < count; t++) {
             size_t rows = m / count + (t < m % count);
-            tiles[rows - 1][vectors - 1](p, a + first * a_row, b + column, bias ? bias + column : NULL, c + 32 * first + column);
+            tiles[rows - 1][vectors - 1](p, first, a, b, column, c);
             p->ahead += p->lines * LINE; /* the next tile's share */
             first += rows;
         }
@@ -175,21 +247,30 @@ INLINED void cut(size_t m, size_t columns, size_t a_row, tile_function *const ti
 }
 
 static void product_rows(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
-                         const float *bias, const float *ahead, float *c)
+                         const bp_end *end, const float *ahead, float *c)
 {
-    size_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS; /* none for a thread without rows */
+    size_t tiles = tiles_of(m); /* none for a thread without rows */
     product p = {.k = k, .a_panel = a_panel, .chain = chain, .ahead = ahead ? ahead : b};
 
+    if (end)
+        p.end = *end;
     if (ahead && tiles)
         p.lines = (64 + tiles - 1) / tiles;
-    cut(m, columns, 32, row_tiles, &p, a, b, bias, c);
+    cut(m, columns, row_tiles, &p, a, b, c);
+    if (chain & BP_CHAIN_LAST)
+        rows_end(m, &p.end, c);
 }
 
-static void product_columns(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain, const float *ahead,
-                            float *c)
+static void product_columns(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
+                            const bp_stream *ahead, float *c)
 {
-    product p = {.k = m, .chain = chain, .ahead = ahead ? ahead : b};
-    cut(h, columns, 1, column_tiles, &p, a, b, NULL, c);
+    product p = {.k = m, .chain = chain, .ahead = b, .stream = ahead};
+    size_t lines = 0, tiles = tiles_of(h) * ((columns + TILE_VECTORS * VL - 1) / (TILE_VECTORS * VL));
+
+    for (const bp_stream *stream = ahead; stream && stream->lines; stream++)
+        lines += stream->lines;
+    p.share = (lines / AT_ONCE + tiles - 1) / tiles * AT_ONCE;
+    cut(h, columns, column_tiles, &p, a, b, c);
 }
 
 static void sum_rows(size_t m, const float *b, size_t columns, bp_chain chain, float *c)

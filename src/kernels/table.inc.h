@@ -8,8 +8,9 @@
 #include "series.h"
 #include "sum.h"
 
-#include "product.inc.h"
+#include "common.inc.h"
 #include "activation.inc.h"
+#include "product.inc.h"
 #include "double.inc.h"
 #include "loss.inc.h"
 #include "optimizer.inc.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backward.h"
 
-#include "forward.h"
+#include "product.h"
 
 size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX])
 {
@@ -14,19 +14,29 @@ size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX
     return floats;
 }
 
+void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32_t number, const float *transposed,
+                       const bp_pass *pass, bp_span rows, bp_range panels)
+{
+    const bp_layer *layer = &layout->layer[number];
+    bp_product product = {
+        .k = layer->n,
+        .n = layer->k,
+        .panel = bp_pass_panel(pass),
+        .a = pass->d[number + 1],
+        .b = transposed,
+        .c = pass->d[number],
+    };
+
+    if (number) { /* x has no activation */
+        product.end.slope = kernels->slope[layout->layer[number - 1].activation];
+        product.end.a = pass->a[number];
+    }
+    bp_product_compute(kernels, &product, rows, panels);
+}
+
 void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX],
                  const bp_pass *pass, bp_span rows, bool with_input)
 {
-    size_t panel = bp_pass_panel(pass);
-
-    for (uint32_t i = layout->layers; i-- > (with_input ? 0 : 1);) {
-        const bp_layer *layer = &layout->layer[i];
-        bp_product_of_rows(kernels, layer->n, layer->k, pass->d[i + 1], transposed[i], NULL, pass->d[i], panel, rows);
-        if (i == 0)
-            break; /* x has no activation */
-        for (size_t j = 0; j < layer->k_panels; j++) {
-            size_t at = j * panel + rows.first * BP_PANEL;
-            kernels->slope[layout->layer[i - 1].activation](rows.count * BP_PANEL, pass->a[i] + at, pass->d[i] + at);
-        }
-    }
+    for (uint32_t i = layout->layers; i-- > (with_input ? 0 : 1);)
+        bp_backward_layer(kernels, layout, i, transposed[i], pass, rows, (bp_range){0, layout->layer[i].k_panels});
 }

@@ -6,6 +6,7 @@
 #define BP_BACKWARD_H
 
 #include "pass.h"
+#include "team.h"
 
 /* W^T of every layer in panels [k panels][n][32], one block: where each layer's begins. Returns floats of the whole. */
 size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX]);
@@ -13,5 +14,9 @@ size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX
 /* d[K - 1] ... d[1] of the rows from d[K]; with_input: d[0] = dL/dx too. `transposed`: W^T of each layer. */
 void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX],
                  const bp_pass *pass, bp_span rows, bool with_input);
+
+/* Panels of d[number] of the rows from all of their d[number + 1]; W^T of that layer. */
+void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32_t number, const float *transposed,
+                       const bp_pass *pass, bp_span rows, bp_range panels);
 
 #endif

@@ -5,14 +5,12 @@
 
 #include "size.h"
 
-/* Rows of a chain that pass by at a time: 128 rows of a's and dL/dz's panel are 32 KiB, and stay in L1 for all register tiles of a
- * block of 32 x 32 (512 rows of 1,024 x 1,024: 109 -> 121 GF/s). */
-#define ROWS_AT_ONCE 128
-
-void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, bp_arena *arena)
+void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, float *resting,
+                        bp_arena *arena)
 {
     gradients->layout = layout;
     gradients->plan = plan;
+    gradients->resting = resting;
     gradients->thread = bp_arena_take(arena, plan->threads, sizeof *gradients->thread);
     for (unsigned t = 0; t < plan->threads; t++) {
         bp_gradient_thread thread = {
@@ -37,27 +35,24 @@ static const float *panel_at(const bp_pass *pass, const float *block, size_t pan
     return block + panel * bp_pass_panel(pass) + row * BP_PANEL;
 }
 
-/* dW [h][32] of tile (i, j) over rows of the pass: one chain over all of them. Columns behind the last are 0. */
+/* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains. Columns behind the last are 0. */
 static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                         size_t i, size_t j, size_t h, const float *ahead, float *dW)
+                         bp_chain chain, size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
 {
     size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
 
-    if (columns < BP_PANEL)
+    if (columns < BP_PANEL && chain & BP_CHAIN_FIRST)
         memset(dW, 0, h * BP_PANEL * sizeof(float));
-    for (size_t done = 0; done < rows.count; done += ROWS_AT_ONCE) {
-        size_t step = bp_size_min(ROWS_AT_ONCE, rows.count - done), row = rows.first + done;
-        kernels->product_columns(h, step, panel_at(pass, pass->a[number], i, row), panel_at(pass, pass->d[number + 1], j, row),
-                                 columns, bp_chain_at(done, step, rows.count), ahead, dW);
-    }
+    kernels->product_columns(h, rows.count, panel_at(pass, pass->a[number], i, rows.first),
+                             panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, ahead, dW);
 }
 
 /* db [32] of panel j. */
 static void tile_biases(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                        size_t j, float *db)
+                        bp_chain chain, size_t j, float *db)
 {
     size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
-    kernels->sum_rows(rows.count, panel_at(pass, pass->d[number + 1], j, rows.first), columns, BP_CHAIN_WHOLE, db);
+    kernels->sum_rows(rows.count, panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, db);
 }
 
 static size_t tile_height(const bp_layer *layer, size_t i)
@@ -72,8 +67,9 @@ static void shard_gradient(const bp_kernels *kernels, const bp_layer *layer, uin
     for (size_t j = 0; j < layer->n_panels; j++) {
         float *panel = buffer + layer->w + j * layer->k * BP_PANEL;
         for (size_t i = 0; i < layer->k_panels; i++)
-            tile_weights(kernels, layer, number, pass, rows, i, j, tile_height(layer, i), NULL, panel + i * BP_PANEL * BP_PANEL);
-        tile_biases(kernels, layer, number, pass, rows, j, buffer + layer->b + j * BP_PANEL);
+            tile_weights(kernels, layer, number, pass, rows, BP_CHAIN_WHOLE, i, j, tile_height(layer, i), NULL,
+                         panel + i * BP_PANEL * BP_PANEL);
+        tile_biases(kernels, layer, number, pass, rows, BP_CHAIN_WHOLE, j, buffer + layer->b + j * BP_PANEL);
     }
 }
 
@@ -132,8 +128,9 @@ static void reduce_buffers(bp_gradients *gradients, bp_member member, bp_tile *t
         tile->db = fold_threads(gradients, member.threads, tile->layer, tile->b - layer->w, BP_PANEL);
 }
 
-static void compute_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, const float *ahead,
-                         bp_tile *tile)
+/* Shard by shard, in the member's scratch. */
+static void compute_shards(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, const bp_stream *ahead,
+                           bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];
     const bp_kernels *kernels = gradients->plan->kernels;
@@ -146,9 +143,9 @@ static void compute_tile(bp_gradients *gradients, bp_member member, const bp_pas
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
-        tile_weights(kernels, layer, tile->layer, pass, shard, tile->i, tile->j, tile->rows, ahead, sum);
+        tile_weights(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows, ahead, sum);
         if (tile->i == 0)
-            tile_biases(kernels, layer, tile->layer, pass, shard, tile->j, sum + used);
+            tile_biases(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->j, sum + used);
         bp_fold_push(&fold, kernels, floats, (bp_node){row / shard_rows, 0, sum});
     }
     tile->dW = bp_fold_total(&fold, kernels, floats);
@@ -156,14 +153,44 @@ static void compute_tile(bp_gradients *gradients, bp_member member, const bp_pas
         tile->db = tile->dW + used;
 }
 
-bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, size_t number,
-                          const float *ahead)
+/* One chain over all rows, of which `rows` are a part: the sums so far rest in the block. */
+static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span rows, size_t m, const bp_stream *ahead, bp_tile *tile)
+{
+    const bp_layer *layer = &gradients->layout->layer[tile->layer];
+    const bp_kernels *kernels = gradients->plan->kernels;
+    bp_chain chain = bp_chain_at(rows.first, rows.count, m);
+
+    tile->dW = gradients->resting + tile->w;
+    tile_weights(kernels, layer, tile->layer, pass, rows, chain, tile->i, tile->j, tile->rows, ahead, tile->dW);
+    if (tile->i == 0) {
+        tile->db = gradients->resting + tile->b;
+        tile_biases(kernels, layer, tile->layer, pass, rows, chain, tile->j, tile->db);
+    }
+}
+
+/* Rows of a long chain that are walked at a time: 1,024 rows of one panel are 128 KiB. */
+#define CHAIN_ROWS 1024
+
+size_t bp_gradients_part(const bp_gradients *gradients, uint32_t layer, size_t m)
+{
+    const bp_layer_plan *plan = &gradients->plan->layer[layer];
+    size_t parts = (m + CHAIN_ROWS - 1) / CHAIN_ROWS;
+
+    if (plan->buffered || bp_plan_shards(plan, m) > 1)
+        return m;
+    return bp_size_round_up((m + parts - 1) / parts, BP_PANEL);
+}
+
+bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m, size_t number,
+                          const bp_stream *ahead)
 {
     bp_tile tile = bp_plan_tile(gradients->plan, gradients->layout, number);
 
     if (gradients->plan->layer[tile.layer].buffered)
         reduce_buffers(gradients, member, &tile);
+    else if (rows.count == m)
+        compute_shards(gradients, member, pass, m, ahead, &tile);
     else
-        compute_tile(gradients, member, pass, m, ahead ? ahead + tile.w : NULL, &tile);
+        compute_part(gradients, pass, rows, m, ahead, &tile);
     return tile;
 }

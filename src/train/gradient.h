@@ -4,6 +4,8 @@
  *           complete; a tile of the total is folded from all threads' nodes when its owner asks for it.
  * tiles     A tile of the total is computed when its owner asks for it, shard by shard, in the owner's scratch.
  *
+ *           Where it is one long chain, the rows are walked in parts, and the sums so far rest in a block of their own.
+ *
  *      buffers of a thread   | depth 0: W0 b0 W1 b1 ... | depth 1: ... | ...      as in the layout, one for each depth
  *      scratch of a thread   | depth 0: dW [32][32], db [32] | depth 1: ... | ...
  *
@@ -26,10 +28,12 @@ typedef struct bp_gradient_thread {
 typedef struct bp_gradients {
     const bp_layout *layout;
     const bp_plan *plan;
+    float *resting;             /* [layout.floats]: sums of long chains between their parts */
     bp_gradient_thread *thread; /* [plan.threads] */
 } bp_gradients;
 
-void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, bp_arena *arena);
+/* `resting`: borrowed, see bp_gradients. */
+void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, float *resting, bp_arena *arena);
 
 /* The member begins a minibatch. */
 void bp_gradients_begin(bp_gradients *gradients, bp_member member);
@@ -38,9 +42,12 @@ void bp_gradients_begin(bp_gradients *gradients, bp_member member);
  * member's rows come in ascending order, each once. */
 void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row);
 
-/* Tile `number` of the total of m rows, after the barrier; its sums live until the member's next tile. Each tile once. Of the
- * flat block `ahead`, which the caller will change next, the tile's part is fetched meanwhile; NULL: none. */
-bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, size_t m, size_t number,
-                          const float *ahead);
+/* Rows of a part in which a layer's tiles are walked, for a minibatch of m: m itself, but for long chains. */
+size_t bp_gradients_part(const bp_gradients *gradients, uint32_t layer, size_t m);
+
+/* Tile `number`, after the barrier: with the part `rows` added to what came before, all of m rows with the last part. Its sums
+ * live until the member's next tile. Parts in ascending order, each tile once in a part. `ahead`: see product_columns. */
+bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m, size_t number,
+                          const bp_stream *ahead);
 
 #endif

@@ -53,7 +53,7 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     carve_passes(trainer, layout, arena);
     trainer->weight = take_floats(arena, trainer->plan.batch);
     trainer->losses = bp_arena_take(arena, trainer->plan.batch, sizeof(double));
-    bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, arena);
+    bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, trainer->gradient, arena);
     trainer->slot = bp_arena_take(arena, trainer->plan.threads, sizeof(bp_slot));
 }
 

@@ -187,7 +187,8 @@ static void backward_member(void *context, bp_member member)
     backward_rows(work, member);
     bp_team_barrier(member);
     for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, trainer->rows, number, NULL);
+        bp_span rows = {0, trainer->rows};
+        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, trainer->rows, number, NULL);
         if (materialise(trainer, &tile))
             bp_phase_note_bad(trainer, member, tile.layer);
     }

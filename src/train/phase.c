@@ -170,30 +170,71 @@ static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *ti
         bp_phase_transpose(trainer, tile);
 }
 
-/* Panels of a that are walked together. At 512 rows eight are 0.5 MiB: they stay in L2 beside dL/dz's, where all of a would
- * come out of L3 again for every panel of dL/dz (784-1024-1024-1024-10 with adam on two threads: 15.6 ms, so 14.1). */
-#define PANELS_TOGETHER 8
+/* Bytes of a's panels that are walked together: they stay in L2 beside dL/dz's panel, where all of a would come out of L3
+ * again for every panel of dL/dz (784-1024-1024-1024-10 with adam on two threads: 15.6 ms, so 14.1). */
+#define TOGETHER_BYTES ((size_t)512 << 10)
 
-/* One tile: its gradient, then the update. */
-static void finish_tile(bp_trainer *trainer, bp_member member, size_t m, size_t number, const bp_update *biases)
+static size_t panels_together(size_t rows)
 {
-    bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, m, number, trainer->network->parameters);
-    update_tile(trainer, member, &tile, biases);
+    return bp_size_max(TOGETHER_BYTES / (rows * BP_PANEL * sizeof(float)), 1);
+}
+
+#define STREAMS 6
+
+static void add_stream(bp_stream **next, const float *first, size_t floats)
+{
+    if (first)
+        *(*next)++ = (bp_stream){first, floats / 64 * 4};
+}
+
+/* What comes after a tile's product: its parameters and their state, for the update, and of dL/dz's next panel the share of each
+ * of the tiles that walk together. */
+static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span rows, size_t share, bp_stream ahead[STREAMS])
+{
+    const bp_layer *layer = &trainer->network->layout.layer[tile->layer];
+    size_t floats = tile->rows * BP_PANEL, panel = bp_pass_panel(&trainer->pass);
+    const bp_moments *moments = &trainer->moments;
+    bp_stream *next = ahead;
+
+    add_stream(&next, trainer->network->parameters + tile->w, floats);
+    add_stream(&next, moments->first ? moments->first + tile->w : NULL, floats);
+    add_stream(&next, moments->second ? moments->second + tile->w : NULL, floats);
+    if (tile->layer)
+        add_stream(&next, trainer->transposed[tile->layer] + (tile->i * layer->n + tile->j * BP_PANEL) * BP_PANEL, floats);
+    if (tile->j)
+        add_stream(&next,
+                   trainer->pass.d[tile->layer + 1] + (tile->j - 1) * panel + rows.first * BP_PANEL +
+                       tile->i % share * (rows.count / share) * BP_PANEL,
+                   rows.count / share * BP_PANEL);
+    *next = (bp_stream){NULL, 0};
+}
+
+/* One tile: a part of its rows, and with the last part the update. */
+static void finish_tile(bp_trainer *trainer, bp_member member, bp_span rows, size_t m, size_t number, const bp_update *biases)
+{
+    bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
+    bp_stream ahead[STREAMS];
+
+    look_ahead(trainer, &tile, rows, panels_together(rows.count), ahead);
+    tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, m, number, ahead);
+    if (rows.first + rows.count == m)
+        update_tile(trainer, member, &tile, biases);
 }
 
 /* The tiles of one layer that lie in the range, a few panels of a at a time, and the last ones first: forward ended with them,
  * so they are still in cache. */
-static void finish_layer(bp_trainer *trainer, bp_member member, size_t m, uint32_t number, bp_range range, const bp_update *biases)
+static void finish_layer(bp_trainer *trainer, bp_member member, bp_span rows, size_t m, uint32_t number, bp_range range,
+                         const bp_update *biases)
 {
     const bp_layer *layer = &trainer->network->layout.layer[number];
-    size_t first = trainer->plan.layer[number].first_tile;
+    size_t first = trainer->plan.layer[number].first_tile, together = panels_together(rows.count);
 
-    for (size_t i = 0; i < layer->k_panels; i += PANELS_TOGETHER)
+    for (size_t i = 0; i < layer->k_panels; i += together)
         for (size_t j = layer->n_panels; j-- > 0;) {
             size_t row = first + j * layer->k_panels, begin = bp_size_max(row + i, range.first);
-            size_t end = bp_size_min(row + bp_size_min(i + PANELS_TOGETHER, layer->k_panels), range.end);
+            size_t end = bp_size_min(row + bp_size_min(i + together, layer->k_panels), range.end);
             for (size_t tile = begin; tile < end; tile++)
-                finish_tile(trainer, member, m, tile, biases);
+                finish_tile(trainer, member, rows, m, tile, biases);
         }
 }
 
@@ -203,8 +244,11 @@ void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
     double since = trainer->timed ? bp_clock() : 0.0;
 
-    for (uint32_t number = trainer->network->layout.layers; number-- > 0;)
-        finish_layer(trainer, member, m, number, range, &biases);
+    for (uint32_t number = trainer->network->layout.layers; number-- > 0;) {
+        size_t part = bp_gradients_part(&trainer->gradients, number, m);
+        for (size_t row = 0; row < m; row += part)
+            finish_layer(trainer, member, (bp_span){row, bp_size_min(part, m - row)}, m, number, range, &biases);
+    }
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
 }
 

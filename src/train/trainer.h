@@ -69,7 +69,7 @@ struct bp_trainer {
     float *transposed[BP_LAYERS_MAX]; /* W^T of each layer, [k panels][n][32]; the first one's only when dL/dx is asked for */
     bool first_transposed;            /* the first one's is up to date */
     bp_moments moments;               /* [layout.floats] each */
-    float *gradient;                  /* [layout.floats], dJ/dW and dJ/db of the separate calls */
+    float *gradient;                  /* [layout.floats], dJ/dW and dJ/db of the separate calls; sums of long chains */
     float *snapshot;                  /* [layout.floats], parameters of the last epoch's end */
     float *best;                      /* [layout.floats], parameters of the best epoch */
 

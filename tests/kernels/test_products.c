@@ -127,7 +127,8 @@ static void check_rows(const subject *s, size_t columns)
         float *c = fresh_c(s);
         table->product_rows(s->m, s->k, s->a, s->a_panel, s->b, columns, BP_CHAIN_WHOLE, NULL, NULL, c);
         assert_columns(s, table, c, s->plain, columns, "rows");
-        table->product_rows(s->m, s->k, s->a, s->a_panel, s->b, columns, BP_CHAIN_WHOLE, s->bias, s->b, fresh_c(s));
+        table->product_rows(s->m, s->k, s->a, s->a_panel, s->b, columns, BP_CHAIN_WHOLE, &(bp_end){.bias = s->bias}, s->b,
+                            fresh_c(s));
         assert_columns(s, table, c, s->biased, columns, "rows with bias");
     }
 }
@@ -218,7 +219,7 @@ static void check_rows_in_blocks(const subject *s, size_t block)
         for (size_t done = 0; done < s->k; done += block) {
             size_t until = done + block < s->k ? done + block : s->k;
             s->tables[t]->product_rows(s->m, until - done, s->a + done / 32 * s->a_panel, s->a_panel, s->b + 32 * done, 32,
-                                       chain_of(done, until, s->k), s->bias, NULL, c);
+                                       chain_of(done, until, s->k), &(bp_end){.bias = s->bias}, NULL, c);
         }
         assert_columns(s, s->tables[t], c, s->biased, 32, "rows in blocks");
     }
@@ -231,7 +232,7 @@ static void check_columns_in_blocks(const subject *s, size_t block)
         for (size_t done = 0; done < s->k; done += block) {
             size_t until = done + block < s->k ? done + block : s->k;
             s->tables[t]->product_columns(s->m, until - done, s->a + 32 * done, s->b + 32 * done, 32, chain_of(done, until, s->k),
-                                          s->b, c);
+                                          (bp_stream[]){{s->b, 4}, {s->a, 8}, {NULL, 0}}, c);
         }
         assert_columns(s, s->tables[t], c, s->plain, 32, "columns in blocks");
     }

@@ -70,6 +70,7 @@ typedef struct engine {
     bp_plan plan;
     bp_gradients gradients;
     bp_pass pass;
+    float *resting;
     float *result; /* in the layout */
     void *memory;
 } engine;
@@ -77,7 +78,8 @@ typedef struct engine {
 static void carve(engine *e, bp_arena *arena)
 {
     bp_pass_carve(&e->pass, &e->s->layout, e->plan.batch, true, arena);
-    bp_gradients_carve(&e->gradients, &e->s->layout, &e->plan, arena);
+    e->resting = bp_arena_take(arena, e->s->layout.floats, sizeof(float));
+    bp_gradients_carve(&e->gradients, &e->s->layout, &e->plan, e->resting, arena);
     e->result = bp_arena_take(arena, e->s->layout.floats, sizeof(float));
 }
 
@@ -110,6 +112,18 @@ static void begin(engine *e, subject *s, const bp_settings *settings)
     }
 }
 
+/* One chain over all rows is walked in parts of 32, as long chains are. */
+static bp_tile tile_of(engine *e, bp_member member, size_t number)
+{
+    const bp_layer_plan *layer = &e->plan.layer[bp_plan_tile(&e->plan, &e->s->layout, number).layer];
+    size_t m = e->s->m, part = !layer->buffered && bp_plan_shards(layer, m) == 1 ? 32 : m;
+    bp_tile tile = {.layer = 0};
+
+    for (size_t row = 0; row < m; row += part)
+        tile = bp_gradients_tile(&e->gradients, member, &e->pass, (bp_span){row, row + part < m ? part : m - row}, m, number, NULL);
+    return tile;
+}
+
 static void run(void *context, bp_member member)
 {
     engine *e = context;
@@ -121,7 +135,7 @@ static void run(void *context, bp_member member)
         bp_gradients_walk(&e->gradients, member, &e->pass, (bp_span){row, row + chunk < rows.end ? chunk : rows.end - row}, row);
     bp_team_barrier(member);
     for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_tile tile = bp_gradients_tile(&e->gradients, member, &e->pass, e->s->m, number, NULL);
+        bp_tile tile = tile_of(e, member, number);
         memcpy(e->result + tile.w, tile.dW, tile.rows * BP_PANEL * sizeof(float));
         if (tile.db)
             memcpy(e->result + tile.b, tile.db, BP_PANEL * sizeof(float));
