@@ -9,9 +9,10 @@ INLINED vf cut_small(vf moment)
     return v_select(v_lt(v_abs(moment), v_set(0x1p-100f)), v_set(0.0f), moment);
 }
 
-INLINED vm note_bad(vm bad, vf gradient)
+/* Finite gradients leave 0 in `bad`; 0 times an infinity or a NaN is NaN, which stays. */
+INLINED void note_bad(vf gradient, vf *bad)
 {
-    return vm_or_not(bad, v_lt(v_abs(gradient), v_set(__builtin_inff())));
+    *bad = v_fma(gradient, v_set(0.0f), *bad);
 }
 
 /* The gradient of J with weight decay. */
@@ -20,63 +21,85 @@ INLINED vf decayed(const bp_update *u, vf gradient, vf weight)
     return v_fma(v_set(u->decay), weight, gradient);
 }
 
-static bool sgd(size_t count, const bp_update *u, float *w, const float *g)
-{
-    vm bad = vm_none();
+typedef struct optimized {
+    float *w;
+    const float *g;
+    float *first, *second; /* state, where the optimizer has it */
+} optimized;
 
-    for (size_t i = 0; i < count; i += VL) {
-        vf weight = v_load(w + i), gradient = v_mul(v_load(g + i), v_set(u->scale));
-        bad = note_bad(bad, gradient);
-        v_store(w + i, v_fma(v_set(-u->rate), decayed(u, gradient, weight), weight));
-    }
-    return vm_any(bad);
+INLINED void sgd_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
+{
+    vf weight = v_load(o->w + i), gradient = v_mul(v_load(o->g + i), v_set(u->scale));
+
+    note_bad(gradient, bad);
+    v_store(o->w + i, v_fma(v_set(-u->rate), decayed(u, gradient, weight), weight));
 }
 
-static bool momentum(size_t count, const bp_update *u, float *w, const float *g, float *velocity)
+INLINED void momentum_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
 {
-    vm bad = vm_none();
+    vf weight = v_load(o->w + i), gradient = v_mul(v_load(o->g + i), v_set(u->scale));
 
-    for (size_t i = 0; i < count; i += VL) {
-        vf weight = v_load(w + i), gradient = v_mul(v_load(g + i), v_set(u->scale));
-        bad = note_bad(bad, gradient);
-        gradient = decayed(u, gradient, weight);
-        vf moving = cut_small(v_fma(v_set(u->momentum), v_load(velocity + i), gradient));
-        v_store(velocity + i, moving);
-        vf direction = u->nesterov ? v_fma(v_set(u->momentum), moving, gradient) : moving;
-        v_store(w + i, v_fma(v_set(-u->rate), direction, weight));
-    }
-    return vm_any(bad);
+    note_bad(gradient, bad);
+    gradient = decayed(u, gradient, weight);
+    vf moving = cut_small(v_fma(v_set(u->momentum), v_load(o->first + i), gradient));
+    v_store(o->first + i, moving);
+    vf direction = u->nesterov ? v_fma(v_set(u->momentum), moving, gradient) : moving;
+    v_store(o->w + i, v_fma(v_set(-u->rate), direction, weight));
 }
 
-static bool adam(size_t count, const bp_update *u, float *w, const float *g, float *first, float *second)
+INLINED void adam_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
 {
-    vm bad = vm_none();
+    vf weight = v_load(o->w + i), gradient = v_mul(v_load(o->g + i), v_set(u->scale));
 
-    for (size_t i = 0; i < count; i += VL) {
-        vf weight = v_load(w + i), gradient = v_mul(v_load(g + i), v_set(u->scale));
-        bad = note_bad(bad, gradient);
-        gradient = decayed(u, gradient, weight);
-        vf m1 = cut_small(v_fma(v_set(u->beta1), v_load(first + i), v_mul(v_set(u->rest1), gradient)));
-        vf m2 = cut_small(v_fma(v_set(u->beta2), v_load(second + i), v_mul(v_set(u->rest2), v_mul(gradient, gradient))));
-        v_store(first + i, m1);
-        v_store(second + i, m2);
-        vf root = v_fma(v_sqrt(m2), v_set(u->root), v_set(u->epsilon));
-        weight = v_mul(weight, v_set(u->keep));
-        v_store(w + i, v_fma(v_set(-u->rate), v_div(m1, root), weight));
-    }
-    return vm_any(bad);
+    note_bad(gradient, bad);
+    gradient = decayed(u, gradient, weight);
+    vf m1 = cut_small(v_fma(v_set(u->beta1), v_load(o->first + i), v_mul(v_set(u->rest1), gradient)));
+    vf m2 = cut_small(v_fma(v_set(u->beta2), v_load(o->second + i), v_mul(v_set(u->rest2), v_mul(gradient, gradient))));
+    v_store(o->first + i, m1);
+    v_store(o->second + i, m2);
+    vf root = v_fma(v_sqrt(m2), v_set(u->root), v_set(u->epsilon));
+    weight = v_mul(weight, v_set(u->keep));
+    v_store(o->w + i, v_fma(v_set(-u->rate), v_div(m1, root), weight));
+}
+
+INLINED void scale_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
+{
+    vf gradient = v_mul(v_load(o->w + i), v_set(u->scale));
+
+    note_bad(gradient, bad);
+    v_store(o->w + i, gradient);
+}
+
+/* Two vectors at a time: one chain of `bad` alone would take its four cycles for each vector. */
+#define OVER_ALL(VECTOR, UPDATE, ...)                          \
+    optimized o = {__VA_ARGS__};                               \
+    bp_update u = *(UPDATE); /* no store can change it */      \
+    vf bad = v_set(0.0f), worse = v_set(0.0f);                 \
+    for (size_t i = 0; i < count; i += 2 * VL) {               \
+        VECTOR(&u, &o, i, &bad);                               \
+        VECTOR(&u, &o, i + VL, &worse);                        \
+    }                                                          \
+    bad = v_add(bad, worse);                                   \
+    return vm_any(vm_or_not(vm_none(), v_le(bad, bad)))
+
+static bool sgd(size_t count, const bp_update *update, float *w, const float *g)
+{
+    OVER_ALL(sgd_vector, update, .w = w, .g = g);
+}
+
+static bool momentum(size_t count, const bp_update *update, float *w, const float *g, float *velocity)
+{
+    OVER_ALL(momentum_vector, update, .w = w, .g = g, .first = velocity);
+}
+
+static bool adam(size_t count, const bp_update *update, float *w, const float *g, float *first, float *second)
+{
+    OVER_ALL(adam_vector, update, .w = w, .g = g, .first = first, .second = second);
 }
 
 static bool scale(size_t count, float factor, float *g)
 {
-    vm bad = vm_none();
-
-    for (size_t i = 0; i < count; i += VL) {
-        vf gradient = v_mul(v_load(g + i), v_set(factor));
-        bad = note_bad(bad, gradient);
-        v_store(g + i, gradient);
-    }
-    return vm_any(bad);
+    OVER_ALL(scale_vector, (&(bp_update){.scale = factor}), .w = g);
 }
 
 static void add(size_t count, float *left, const float *right)
