@@ -27,8 +27,4 @@ uint32_t bp_quota_affinity(void);
  * be read sets no limit. */
 void bp_quota_read(const char *root, uint32_t affinity, bp_quota *quota);
 
-/* The largest team that makes sense in this process: one thread for each physical core that may be used, and no more than
- * the quota. `reason` gets why, cut at `capacity`; may be NULL where capacity is 0. */
-uint32_t bp_machine_threads(char *reason, size_t capacity);
-
 #endif

@@ -73,12 +73,6 @@ static void shard_gradient(const bp_kernels *kernels, const bp_layer *layer, uin
     }
 }
 
-/* A layer's floats in the flat block, W and b together. */
-static size_t layer_floats(const bp_layer *layer)
-{
-    return layer->b - layer->w + (size_t)layer->n_panels * BP_PANEL;
-}
-
 static void walk_layer(bp_gradients *gradients, bp_gradient_thread *thread, uint32_t number, const bp_pass *pass, bp_span rows,
                        size_t row)
 {
@@ -91,7 +85,7 @@ static void walk_layer(bp_gradients *gradients, bp_gradient_thread *thread, uint
         bp_span shard = {rows.first + done, bp_size_min(shard_rows, rows.count - done)};
         float *buffer = thread->buffers + fold->depth * gradients->layout->floats;
         shard_gradient(kernels, layer, number, pass, shard, buffer);
-        bp_fold_push(fold, kernels, layer_floats(layer), (bp_node){(row + done) / shard_rows, 0, buffer + layer->w});
+        bp_fold_push(fold, kernels, bp_layer_floats(layer), (bp_node){(row + done) / shard_rows, 0, buffer + layer->w});
     }
 }
 

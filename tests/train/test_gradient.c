@@ -96,7 +96,7 @@ static void begin(engine *e, subject *s, const bp_settings *settings)
     bp_arena arena = {.base = NULL};
 
     e->s = s;
-    cr_assert_eq(bp_plan_make(&s->layout, settings, &e->plan, NULL), BP_OK);
+    cr_assert_eq(bp_plan_make(&s->layout, settings, NULL, &e->plan, NULL), BP_OK);
     for (size_t l = 0; s->whole && l < LAYERS; l++)
         e->plan.layer[l].shard_rows = e->plan.grain = e->plan.batch;
     carve(e, &arena);

@@ -36,7 +36,7 @@ static bp_plan plan_of(const bp_layout *layout, const bp_settings *settings)
 {
     bp_plan plan;
     bp_error error;
-    cr_assert_eq(bp_plan_make(layout, settings, &plan, &error), BP_OK, "%s", error.text);
+    cr_assert_eq(bp_plan_make(layout, settings, NULL, &plan, &error), BP_OK, "%s", error.text);
     return plan;
 }
 
@@ -237,7 +237,7 @@ Test(plan, an_instruction_set_that_is_none_is_refused)
     bp_plan plan;
 
     settings.isa = 99;
-    cr_assert_eq(bp_plan_make(&layout, &settings, &plan, NULL), BP_INVALID);
+    cr_assert_eq(bp_plan_make(&layout, &settings, NULL, &plan, NULL), BP_INVALID);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- text */
