@@ -38,7 +38,7 @@ typedef struct {
 static bool open_lines(line_reader *lines, const char *path)
 {
     lines->begin = lines->end = 0;
-    return bp_file_open_read(path, &lines->fd, NULL) == BP_OK;
+    return bp_file_open_read(path, &lines->fd, NULL, NULL) == BP_OK;
 }
 
 /* Reads on behind what is there; false at the end of the file, or where the buffer is full. */
