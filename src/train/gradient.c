@@ -5,8 +5,7 @@
 
 #include "size.h"
 
-void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, float *resting,
-                        bp_arena *arena)
+void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, float *resting, bp_arena *arena)
 {
     gradients->layout = layout;
     gradients->plan = plan;
@@ -148,7 +147,8 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
 }
 
 /* One chain over all rows, of which `rows` are a part: the sums so far rest in the block. */
-static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span rows, size_t m, const bp_stream *ahead, bp_tile *tile)
+static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span rows, size_t m, const bp_stream *ahead,
+                         bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];
     const bp_kernels *kernels = gradients->plan->kernels;

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "footprint.h"
+#include "grid.h"
 #include "optimizer.h"
 #include "shard_tree.h"
 #include "size.h"
@@ -86,6 +87,7 @@ static double consider(const question *q, unsigned threads, bool buffers, bp_pla
 {
     plan->threads = threads;
     use_buffers(q->layout, buffers, plan);
+    bp_grid_choose(q->layout, plan);
     plan->cost = bp_cost_of(q->layout, plan, q->machine);
     return plan->cost.step + plan->cost.fork;
 }
@@ -200,32 +202,6 @@ bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, con
     return BP_OK;
 }
 
-/* The first tile at or behind a share of the whole cost. */
-static size_t tile_at_cost(const bp_plan *plan, const bp_layout *layout, double cost)
-{
-    for (uint32_t i = 0; i < layout->layers; i++) {
-        const bp_layer_plan *layer = &plan->layer[i];
-        size_t tiles = (size_t)layout->layer[i].k_panels * layout->layer[i].n_panels;
-        if (cost < layer->tile_cost * (double)tiles)
-            return layer->first_tile + (size_t)(cost / layer->tile_cost);
-        cost -= layer->tile_cost * (double)tiles;
-    }
-    return plan->tiles;
-}
-
-bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member)
-{
-    double total = 0;
-
-    for (uint32_t i = 0; i < layout->layers; i++)
-        total += plan->layer[i].tile_cost * (double)layout->layer[i].k_panels * layout->layer[i].n_panels;
-    double share = total / member.threads;
-    return (bp_range){
-        member.index == 0 ? 0 : tile_at_cost(plan, layout, share * member.index),
-        member.index + 1 == member.threads ? plan->tiles : tile_at_cost(plan, layout, share * (member.index + 1)),
-    };
-}
-
 bp_range bp_plan_layer_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer)
 {
     size_t first = plan->layer[layer].first_tile;
@@ -258,12 +234,15 @@ size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, si
     bp_write(&w, "kernels:  %s\n", plan->kernels->name);
     bp_write(&w, "threads:  %u (%s)\n", plan->threads, plan->threads_reason);
     bp_write(&w, "gradient: %s (%s)\n", plan->blocks ? "buffers" : "tiles", plan->gradient_reason);
-    bp_write(&w, "step:     fused, two barriers: rows by thread, then tiles of the parameters by thread\n");
+    bp_write(&w, "step:     fused: rows by thread, then tiles of the parameters by thread; %u barriers\n",
+             bp_grid_barriers(plan, layout));
     bp_write(&w, "rows:     %zu a minibatch, cut at multiples of %zu", plan->batch, plan->grain);
     bp_write(&w, plan->chunk ? ", %zu at a time\n" : ", all of a thread's at a time\n", plan->chunk);
     for (uint32_t i = 0; i < layout->layers; i++)
-        bp_write(&w, "layer %u:  %u x %u, %zu shards of %zu rows, %s\n", i + 1, layout->layer[i].k, layout->layer[i].n,
-                 bp_plan_shards(&plan->layer[i], plan->batch), bp_size_min(plan->layer[i].shard_rows, plan->batch),
-                 plan->layer[i].buffered ? "buffers" : "tiles");
+        bp_write(&w, "layer %u:  %u x %u, %zu shards of %zu rows, %s, forward %u x %u threads, backward %u x %u\n", i + 1,
+                 layout->layer[i].k, layout->layer[i].n, bp_plan_shards(&plan->layer[i], plan->batch),
+                 bp_size_min(plan->layer[i].shard_rows, plan->batch), plan->layer[i].buffered ? "buffers" : "tiles",
+                 plan->layer[i].forward_parts, plan->threads / plan->layer[i].forward_parts, plan->layer[i].backward_parts,
+                 plan->threads / plan->layer[i].backward_parts);
     return w.length;
 }

@@ -16,10 +16,12 @@
 #include "team.h"
 
 typedef struct bp_layer_plan {
-    size_t shard_rows; /* R: fixed by (k, n, batch size) alone, since bits depend on it */
-    bool buffered;     /* gradient by buffers; else by tiles */
-    size_t first_tile; /* of all layers' tiles */
-    double tile_cost;  /* multiply-adds of one tile and row */
+    size_t shard_rows;      /* R: fixed by (k, n, batch size) alone, since bits depend on it */
+    bool buffered;          /* gradient by buffers; else by tiles */
+    size_t first_tile;      /* of all layers' tiles */
+    double tile_cost;       /* multiply-adds of one tile and row */
+    unsigned forward_parts; /* of the rows: the threads of each divide the panels, see grid.h */
+    unsigned backward_parts;
 } bp_layer_plan;
 
 typedef struct bp_plan {
@@ -57,9 +59,6 @@ bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, con
 
 /* Shards of a layer in a minibatch of m rows. */
 size_t bp_plan_shards(const bp_layer_plan *layer, size_t m);
-
-/* The tiles that a member owns: equal in cost. */
-bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member);
 
 /* All tiles of a layer. */
 bp_range bp_plan_layer_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer);
