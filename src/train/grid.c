@@ -12,8 +12,8 @@
 #define BARRIERS 2.0
 #define WORTH 0.05
 
-/* Panels, unless all have equally many, and tiles that each thread must have at least: none has 10 % above its share then. */
-#define EACH 10
+/* Panels, unless all have equally many, and tiles that each thread must have at least: none is 10 % above its share then. */
+#define EACH 20
 
 /* ------------------------------------------------------------------------------------------------------------- choice */
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "grid.h"
 #include "helper_engine.h"
 #include "machine.h"
 #include "plan.h"
@@ -124,19 +125,52 @@ Test(machines, every_row_has_one_owner)
 
 static void tiles_have_one_owner(const planned *p, const char *name)
 {
-    size_t covered = 0;
+    unsigned char *owners = calloc(p->plan.tiles, 1);
 
-    for (unsigned t = 0; t < p->plan.threads; t++) {
-        bp_range tiles = bp_plan_tiles(&p->plan, &p->layout, member_of(p, t));
-        cr_assert(tiles.first == covered && tiles.end >= tiles.first, "%s: member %u", name, t);
-        covered = tiles.end;
-    }
-    cr_assert_eq(covered, p->plan.tiles, "%s", name);
+    for (unsigned t = 0; t < p->plan.threads; t++)
+        for (uint32_t l = 0; l < p->layout.layers; l++) {
+            bp_range tiles = bp_grid_tiles(&p->plan, &p->layout, l, member_of(p, t));
+            for (size_t tile = tiles.first; tile < tiles.end; tile++)
+                owners[tile]++;
+        }
+    for (size_t tile = 0; tile < p->plan.tiles; tile++)
+        cr_assert_eq(owners[tile], 1, "%s: tile %zu has %d owners", name, tile, owners[tile]);
+    free(owners);
 }
 
 Test(machines, every_tile_has_one_owner)
 {
     on_all(tiles_have_one_owner);
+}
+
+/* The blocks of a[layer + 1], or d[layer], hold as many elements as there are. */
+static void blocks_cover(const planned *p, uint32_t layer, bool backward, const char *name)
+{
+    size_t m = p->plan.batch, panels = backward ? p->layout.layer[layer].k_panels : p->layout.layer[layer].n_panels, covered = 0;
+    unsigned parts = backward ? p->plan.layer[layer].backward_parts : p->plan.layer[layer].forward_parts;
+
+    for (unsigned t = 0; t < p->plan.threads; t++) {
+        bp_block block = backward ? bp_grid_backward(&p->plan, &p->layout, layer, member_of(p, t), m)
+                                  : bp_grid_forward(&p->plan, &p->layout, layer, member_of(p, t), m);
+        size_t wide = block.panels.end - block.panels.first, across = p->plan.threads / parts;
+        cr_assert(block.rows.first + block.rows.count <= m && block.panels.end <= panels, "%s: member %u", name, t);
+        cr_assert(parts == p->plan.threads || 10 * wide * across <= 11 * panels, "%s: member %u has %zu panels", name, t, wide);
+        covered += block.rows.count * wide;
+    }
+    cr_assert_eq(covered, m * panels, "%s: layer %u", name, layer);
+}
+
+static void products_have_one_owner(const planned *p, const char *name)
+{
+    for (uint32_t l = 0; l < p->layout.layers; l++) {
+        blocks_cover(p, l, false, name);
+        blocks_cover(p, l, true, name);
+    }
+}
+
+Test(machines, every_row_and_panel_of_a_product_has_one_owner)
+{
+    on_all(products_have_one_owner);
 }
 
 static void shards_are_those_of_one_core(const planned *p, const char *name)
@@ -189,7 +223,9 @@ static void tiles_are_even(const planned *p, const char *name)
     if (p->plan.tiles < 10 * p->plan.threads) /* a tile is not divided */
         return;
     for (unsigned t = 0; t < p->plan.threads; t++) {
-        double cost = cost_of(p, bp_plan_tiles(&p->plan, &p->layout, member_of(p, t)));
+        double cost = 0;
+        for (uint32_t l = 0; l < p->layout.layers; l++)
+            cost += cost_of(p, bp_grid_tiles(&p->plan, &p->layout, l, member_of(p, t)));
         cr_assert(cost <= 1.1 * mean, "%s: member %u has tiles for %g, %g on average", name, t, cost, mean);
     }
 }
