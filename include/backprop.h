@@ -428,6 +428,36 @@ BP_API void bp_trainer_free(bp_trainer *trainer);
 BP_API bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight, double *J,
                                  bp_error *error);
 
+/* One trainer's part in a call of bp_trainers_step, and what came of it. Arrays are borrowed for the call. */
+typedef struct bp_turn {
+    bp_trainer *trainer;
+    const float *x;      /* [rows, inputs] */
+    const float *y;      /* [rows, outputs] */
+    const float *weight; /* [rows] as they are, or NULL */
+    uint64_t rows;       /* any number: taken batch_size at a time, in their order, so up to batch_size are one step */
+    double J;            /* written where status is BP_OK: 1/rows sum w L, of each row before its own step's update */
+    int32_t status;      /* written: bp_status */
+    int32_t reserved;
+} bp_turn;
+
+/* Steps many trainers, each with the bits that bp_trainer_step gives it. Networks are partitioned over the threads and each is
+ * stepped by one thread, whatever its own settings say of threads. One parallel region a call; what takes less than some 20 us
+ * in all stays on the caller's thread, and so does a call inside a parallel region of the caller's.
+ *
+ *   turns    [count]  no two of them with the same trainer, or with trainers of the same network; x and y may be shared
+ *   threads  at most so many, at least 1; see bp_machine_threads
+ *
+ * Every turn is taken, whatever came of the others; one that fails stops at its own failure, as bp_trainer_step does. The result
+ * is BP_OK where all are; else the first turn's that is not, in their order, with its error, whose text begins "turn 3 of
+ * 1000:", counted from 1. A trainer of the parent's in a child of fork is BP_FORKED, of the child's own is stepped, on one
+ * thread. BP_INVALID for threads 0: then no turn is taken and none written. Not while another call uses one of the trainers. */
+BP_API bp_status bp_trainers_step(bp_turn *turns, uint64_t count, uint32_t threads, bp_error *error);
+
+/* The largest team that makes sense in this process, which threads = 0 in the settings stands for: a thread for each physical
+ * core in the affinity mask, and no more than the container's quota. `reason` gets which of them it was, NUL-terminated, cut
+ * at `capacity`; may be NULL where capacity is 0. Takes milliseconds: ask once. */
+BP_API uint32_t bp_machine_threads(char *reason, size_t capacity);
+
 /* The same in parts, for those who have a loss of their own; parts give the bits of the whole.
  *   forward    y_hat [m, outputs] is the last layer's z, before any softmax; may be NULL
  *   loss       the network's own, of the rows given to forward; weight and J may be NULL

@@ -7,8 +7,9 @@
 #ifndef BP_QUOTA_H
 #define BP_QUOTA_H
 
-#include <stddef.h>
 #include <stdint.h>
+
+#include "backprop.h" /* bp_machine_threads is public */
 
 #define BP_QUOTA_REASON 160 /* bytes that every reason fits in */
 

@@ -81,19 +81,18 @@ void bp_run_barrier(bp_run *run, bp_member member)
 
 /* ------------------------------------------------------------------------------------------------ between the blocks */
 
-bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight,
-                                 bp_examples *examples, bp_error *error)
+bp_status bp_rows_of_caller(const bp_trainer *trainer, uint64_t rows, const float *x, const float *y, const float *weight,
+                            bp_examples *examples, bp_error *error)
 {
     const bp_layout *layout = &trainer->network->layout;
     uint32_t inputs = layout->layer[0].k, outputs = layout->layer[layout->layers - 1].n;
 
-    if (m < 1 || m > trainer->plan.batch)
-        return bp_fail(error, BP_INVALID, "a minibatch of %llu rows: this trainer takes 1 to %zu", (unsigned long long)m,
-                       trainer->plan.batch);
+    if (rows < 1)
+        return bp_fail(error, BP_INVALID, "a minibatch of 0 rows: this trainer takes 1 to %zu", trainer->plan.batch);
     if (!x || !y)
         return bp_fail(error, BP_INVALID, "a minibatch needs both x and y");
     *examples = (bp_examples){
-        .rows = m,
+        .rows = rows,
         .inputs = inputs,
         .outputs = outputs,
         .x_type = BP_TYPE_F32,
@@ -104,6 +103,15 @@ bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const fl
         .weight = weight,
     };
     return BP_OK;
+}
+
+bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight,
+                                 bp_examples *examples, bp_error *error)
+{
+    if (m > trainer->plan.batch)
+        return bp_fail(error, BP_INVALID, "a minibatch of %llu rows: this trainer takes 1 to %zu", (unsigned long long)m,
+                       trainer->plan.batch);
+    return bp_rows_of_caller(trainer, m, x, y, weight, examples, error);
 }
 
 static bp_status check_examples(const bp_trainer *trainer, const bp_examples *examples, bp_rows rows, const char *what,

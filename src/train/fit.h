@@ -50,7 +50,17 @@ void bp_run_count(bp_run *run, size_t m);
 /* The barrier; the time that the caller's thread waits is measured where the trainer is timed. */
 void bp_run_barrier(bp_run *run, bp_member member);
 
-/* Examples over a minibatch of the caller's. BP_INVALID for m = 0 or above the batch size, and for missing arrays. */
+/* The steps of a run on the calling thread alone, inside a team of somebody else's. */
+bp_status bp_run_alone(bp_run *run);
+
+/* What came of the trainer's last run: BP_OK, or BP_DIVERGED with step and layer. */
+bp_status bp_run_outcome(const bp_trainer *trainer, bp_error *error);
+
+/* Examples over rows of the caller's. BP_INVALID for no rows, and for missing arrays. */
+bp_status bp_rows_of_caller(const bp_trainer *trainer, uint64_t rows, const float *x, const float *y, const float *weight,
+                            bp_examples *examples, bp_error *error);
+
+/* The same of a minibatch. BP_INVALID for more rows than the batch size, too. */
 bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight,
                                  bp_examples *examples, bp_error *error);
 

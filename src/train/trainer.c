@@ -39,22 +39,44 @@ static void run_steps(void *context, bp_member member)
     }
 }
 
-/* Steps first ... end - 1 of the run, or until something asks to look. */
-static bp_status run_team(bp_run *run, bp_error *error)
+static void begin_run(bp_trainer *trainer)
 {
-    bp_trainer *trainer = run->trainer;
-    bp_member all = {0, trainer->plan.threads, NULL};
-
     trainer->stage = BP_STAGE_NONE; /* activations and weights are no longer those of the separate calls */
     bp_phase_clear(trainer);
-    bp_team_run(run->threads, run_steps, run);
-    if (!bp_phase_loss_is_finite(trainer, all)) {
+}
+
+static void end_run(bp_trainer *trainer)
+{
+    if (!bp_phase_loss_is_finite(trainer, (bp_member){0, trainer->plan.threads, NULL}))
         trainer->updates--; /* decided, but never made */
+}
+
+bp_status bp_run_outcome(const bp_trainer *trainer, bp_error *error)
+{
+    bp_member all = {0, trainer->plan.threads, NULL};
+
+    if (!bp_phase_loss_is_finite(trainer, all))
         return bp_trainer_diverged(trainer->updates + 1, 0, error);
-    }
     if (bp_phase_bad_layer(trainer, all))
         return bp_trainer_diverged(trainer->updates, bp_phase_bad_layer(trainer, all), error);
     return BP_OK;
+}
+
+/* Steps first ... end - 1 of the run, or until something asks to look. */
+static bp_status run_team(bp_run *run, bp_error *error)
+{
+    begin_run(run->trainer);
+    bp_team_run(run->threads, run_steps, run);
+    end_run(run->trainer);
+    return bp_run_outcome(run->trainer, error);
+}
+
+bp_status bp_run_alone(bp_run *run)
+{
+    begin_run(run->trainer);
+    run_steps(run, (bp_member){0, 1, NULL});
+    end_run(run->trainer);
+    return bp_run_outcome(run->trainer, NULL);
 }
 
 bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight, double *J,
