@@ -2,8 +2,8 @@
 """Random networks beside other trainers: each peer is one process that stays, everybody takes turns on every network.
 
 backprop runs as users get it (--threads auto). jax and torch are asked with one thread, too (jax-1, torch-1), where a step is so
-short that one thread may be the faster way for them. torch-compile, which compiles for seconds, is asked only where plain torch takes less than COMPILED times
-the best: what it gains is fused activations and calls."""
+short that one thread may be the faster way for them. torch-compile, which compiles for seconds, is asked only where plain torch
+takes less than COMPILED times the best: what it gains is fused activations and calls."""
 import json
 import select
 import statistics

@@ -38,7 +38,8 @@ def draw(source):
     layers = [log_uniform(source, 3000) for _ in range(source.randint(1, 6) + 1)]
     optimizer, momentum, nesterov = source.choice(OPTIMIZERS)
     loss = source.choice(LOSSES if layers[-1] > 1 else [l for l in LOSSES if l != "cross_entropy"])
-    return {"layers": layers, "batch_size": log_uniform(source, 16384), "activation": source.choice(ACTIVATIONS), "loss": loss,
+    activation = source.choice(ACTIVATIONS) if len(layers) > 2 else "identity"
+    return {"layers": layers, "batch_size": log_uniform(source, 16384), "activation": activation, "loss": loss,
             "optimizer": optimizer, "momentum": momentum, "nesterov": nesterov}
 
 
@@ -67,8 +68,9 @@ def title(network):
 def arguments(network):
     """Of `backprop bench`. The rate is so small that no random network diverges."""
     words = ["--layers", ",".join(map(str, network["layers"])), "--batch-size", str(network["batch_size"]),
-             "--activation", network["activation"], "--loss", network["loss"], "--optimizer", network["optimizer"],
-             "--learning-rate", "1e-6"]
+             "--loss", network["loss"], "--optimizer", network["optimizer"], "--learning-rate", "1e-6"]
+    if len(network["layers"]) > 2:
+        words += ["--activation", network["activation"]]
     if network["momentum"]:
         words += ["--momentum", str(network["momentum"])]
     return words + (["--nesterov"] if network["nesterov"] else [])

@@ -11,14 +11,22 @@ def lines_of(command, timeout=600):
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not found:
-        print(f"{' '.join(command)}: {done.stderr.strip()}", file=sys.stderr)
+        print(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}", file=sys.stderr)
     return found
 
 
 def bench(options, words, threads, seconds):
-    """`backprop bench`: a dict from what was asked for, "1" or "auto", to its line."""
+    """`backprop bench`: a dict from what was asked for, "1" or "auto", to its line. A failure ends the run: it is ours."""
     command = [options.program, "bench", "--json", *words, "--threads", threads, "--seconds", str(seconds)]
-    return {line["threads_asked"]: line for line in lines_of(command)}
+    found = {line["threads_asked"]: line for line in lines_of(command)}
+    if not found:
+        sys.exit("backprop bench failed")
+    return found
+
+
+def machine(options):
+    """The machine's fingerprint."""
+    return bench(options, ["--layers", "1,1"], "1", 0.001)["1"]["machine"]
 
 
 def paired(left, right):
