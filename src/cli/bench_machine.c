@@ -8,9 +8,8 @@
 
 #include "bench.h"
 #include "cpu.h"
-#include "quota.h"
+#include "machine.h"
 #include "report.h"
-#include "topology.h"
 
 #if defined(__clang__)
 #define COMPILER "clang " __clang_version__
@@ -49,20 +48,20 @@ json_t *bp_bench_machine(void)
 {
     json_t *object = json_object();
     const bp_kernels *kernels;
-    bp_topology topology;
+    bp_machine machine;
     struct utsname system;
     char cpu[256];
 
     cpu_name(cpu, sizeof cpu);
-    bp_topology_load(NULL, &topology);
+    bp_machine_read(&machine);
     json_object_set_new(object, "cpu", json_string(cpu));
-    json_object_set_new(object, "cores", bp_json_count(topology.cores));
-    json_object_set_new(object, "hardware_threads", bp_json_count(topology.threads));
-    json_object_set_new(object, "numa_nodes", bp_json_count(topology.numa_nodes));
-    json_object_set_new(object, "team", bp_json_count(bp_machine_threads(NULL, 0)));
-    json_object_set_new(object, "l1_bytes", bp_json_count(topology.l1_bytes));
-    json_object_set_new(object, "l2_bytes", bp_json_count(topology.l2_bytes));
-    json_object_set_new(object, "l3_bytes", bp_json_count(topology.l3_bytes));
+    json_object_set_new(object, "cores", bp_json_count(machine.topology.cores));
+    json_object_set_new(object, "hardware_threads", bp_json_count(machine.topology.threads));
+    json_object_set_new(object, "numa_nodes", bp_json_count(machine.topology.numa_nodes));
+    json_object_set_new(object, "team", bp_json_count(machine.threads));
+    json_object_set_new(object, "l1_bytes", bp_json_count(machine.topology.l1_bytes));
+    json_object_set_new(object, "l2_bytes", bp_json_count(machine.topology.l2_bytes));
+    json_object_set_new(object, "l3_bytes", bp_json_count(machine.topology.l3_bytes));
     json_object_set_new(object, "isa", json_string(bp_cpu_kernels(BP_ISA_AUTO, &kernels, NULL) == BP_OK ? kernels->name : ""));
     json_object_set_new(object, "kernel", json_string(uname(&system) == 0 ? system.release : ""));
     json_object_set_new(object, "compiler", json_string(COMPILER));

@@ -14,10 +14,8 @@
 #include "topology.h"
 
 typedef struct machine {
-    bp_topology topology;
+    bp_machine found;
     bp_quota quota;
-    uint32_t threads; /* that --threads auto takes at most */
-    char reason[256];
 } machine;
 
 static const struct {
@@ -28,9 +26,8 @@ static const struct {
 
 static void look_at(machine *m)
 {
-    bp_topology_load(NULL, &m->topology);
+    bp_machine_read(&m->found);
     bp_quota_read("", bp_quota_affinity(), &m->quota);
-    m->threads = bp_machine_threads(m->reason, sizeof m->reason);
 }
 
 /* -------------------------------------------------------------------------------------------------------- a network */
@@ -53,7 +50,7 @@ static char *plan_text(const bp_arguments *arguments, int *code)
         sizes[shape.settings.hidden_count + 1] = shape.outputs;
         if (bp_layout_make(shape.settings.hidden_count + 1, sizes, (bp_activation)shape.settings.activation, &layout, &error) !=
                 BP_OK ||
-            bp_plan_make(&layout, &shape.settings, plan, &error) != BP_OK)
+            bp_plan_make(&layout, &shape.settings, NULL, plan, &error) != BP_OK)
             *code = bp_say_error(arguments, &error);
     }
     if (*code == BP_EXIT_DONE) {
@@ -78,7 +75,7 @@ static void print_cache(const char *name, size_t bytes, uint32_t sharing)
 
 static void print_machine(const machine *m)
 {
-    const bp_topology *t = &m->topology;
+    const bp_topology *t = &m->found.topology;
 
     printf("%-16s %lu, hardware threads %lu, packages %lu, NUMA nodes %lu%s\n", "cores", (unsigned long)t->cores,
            (unsigned long)t->threads, (unsigned long)t->packages, (unsigned long)t->numa_nodes, t->reported ? "" : " (guessed)");
@@ -92,7 +89,7 @@ static void print_machine(const machine *m)
     for (size_t i = 0; i < SETS; i++)
         if (bp_cpu_has(sets[i].isa))
             printf(" %s", sets[i].name);
-    printf("\n%-16s %lu at most: %s\n", "threads", (unsigned long)m->threads, m->reason);
+    printf("\n%-16s %lu at most: %s\n", "threads", (unsigned long)m->found.threads, m->found.reason);
 }
 
 static json_t *caches(const bp_topology *t)
@@ -113,16 +110,16 @@ static int print_json(const machine *m, const char *plan)
     for (size_t i = 0; i < SETS; i++)
         if (bp_cpu_has(sets[i].isa))
             json_array_append_new(names, json_string(sets[i].name));
-    json_object_set_new(object, "cores", bp_json_count(m->topology.cores));
-    json_object_set_new(object, "hardware_threads", bp_json_count(m->topology.threads));
-    json_object_set_new(object, "packages", bp_json_count(m->topology.packages));
-    json_object_set_new(object, "numa_nodes", bp_json_count(m->topology.numa_nodes));
-    json_object_set_new(object, "caches", caches(&m->topology));
+    json_object_set_new(object, "cores", bp_json_count(m->found.topology.cores));
+    json_object_set_new(object, "hardware_threads", bp_json_count(m->found.topology.threads));
+    json_object_set_new(object, "packages", bp_json_count(m->found.topology.packages));
+    json_object_set_new(object, "numa_nodes", bp_json_count(m->found.topology.numa_nodes));
+    json_object_set_new(object, "caches", caches(&m->found.topology));
     json_object_set_new(object, "affinity", bp_json_count(m->quota.affinity));
     json_object_set_new(object, "quota", m->quota.limit > 0 ? bp_json_number(m->quota.limit) : json_null());
     json_object_set_new(object, "isa", names);
-    json_object_set_new(object, "threads", bp_json_count(m->threads));
-    json_object_set_new(object, "reason", json_string(m->reason));
+    json_object_set_new(object, "threads", bp_json_count(m->found.threads));
+    json_object_set_new(object, "reason", json_string(m->found.reason));
     json_object_set_new(object, "plan", plan ? json_string(plan) : json_null());
     return bp_json_print(object);
 }

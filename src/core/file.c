@@ -72,10 +72,14 @@ static bp_status open_with_status(const char *path, int *fd, struct stat *status
     return BP_OK;
 }
 
-bp_status bp_file_open_read(const char *path, int *fd, bp_error *error)
+bp_status bp_file_open_read(const char *path, int *fd, uint64_t *size, bp_error *error)
 {
     struct stat status;
-    return open_with_status(path, fd, &status, error);
+
+    BP_TRY(open_with_status(path, fd, &status, error));
+    if (size)
+        *size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    return BP_OK;
 }
 
 bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const char *path, bp_error *error)

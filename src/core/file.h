@@ -34,8 +34,9 @@ extern const bp_file_calls bp_file_system;
 /* &bp_file_system, but for tests that make a call fail. */
 extern const bp_file_calls *bp_file_table;
 
-/* Opens a file for reading. BP_IO where the system refuses, BP_BAD_FILE for a directory. Give *fd to bp_file_close. */
-bp_status bp_file_open_read(const char *path, int *fd, bp_error *error);
+/* Opens a file for reading. BP_IO where the system refuses, BP_BAD_FILE for a directory. Give *fd to bp_file_close.
+ * *size, unless NULL: the bytes of a regular file, 0 of anything else. */
+bp_status bp_file_open_read(const char *path, int *fd, uint64_t *size, bp_error *error);
 
 /* Reads until `size` bytes are there or the file ends: *got < size only at the end. `path` is for the message. */
 bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const char *path, bp_error *error);

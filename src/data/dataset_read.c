@@ -143,7 +143,7 @@ static bp_status refuse_format(const char *path, bp_error *error)
 {
     int fd;
 
-    BP_TRY(bp_file_open_read(path, &fd, error));
+    BP_TRY(bp_file_open_read(path, &fd, NULL, error));
     bp_file_close(fd);
     return bp_fail(error, BP_BAD_FILE,
                    "%s: its name does not tell what it is: .csv, .tsv, *-ubyte and .idx are read, each also with .gz", path);

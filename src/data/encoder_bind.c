@@ -205,22 +205,30 @@ static bp_status check_kinds(const bp_bound *a, bp_error *error)
     return BP_OK;
 }
 
-/* Bytes side by side in the order of the features, all divided by the same number: no copy is needed. */
-static bool can_borrow(const bp_bound *a)
+/* Numbers of one type beside each other in the order of the features. */
+static bool is_matrix(const bp_bound *a)
 {
     const bp_column *first = a->features[0].column;
-    double scale = a->encoder->features[0].scale;
+    size_t size = bp_type_size(first->type);
 
     for (size_t i = 0; i < a->encoder->feature_count; i++) {
-        const bp_feature *feature = &a->encoder->features[i];
         const bp_column *column = a->features[i].column;
-        if (feature->categories || feature->mean != 0 || feature->scale != scale)
-            return false;
-        if (column->categorical || column->type != BP_TYPE_U8 || column->stride != first->stride ||
-            (const char *)column->data != (const char *)first->data + i)
+        if (a->encoder->features[i].categories || column->categorical || column->type != first->type ||
+            column->stride != first->stride || column->data != (const char *)first->data + i * size)
             return false;
     }
-    return (double)(float)scale == scale;
+    return true;
+}
+
+/* Bytes that are all divided by the same number: no copy is needed. */
+static bool can_borrow(const bp_bound *a)
+{
+    double scale = a->encoder->features[0].scale;
+
+    for (size_t i = 0; i < a->encoder->feature_count; i++)
+        if (a->encoder->features[i].mean != 0 || a->encoder->features[i].scale != scale)
+            return false;
+    return a->matrix && a->features[0].column->type == BP_TYPE_U8 && (double)(float)scale == scale;
 }
 
 bp_status bp_encoder_bind(bp_bound *a, bp_error *error)
@@ -239,6 +247,7 @@ bp_status bp_encoder_bind(bp_bound *a, bp_error *error)
         BP_TRY(map_feature(a, &a->encoder->features[i], &a->features[i], error));
     if (a->with_targets)
         BP_TRY(map_target(a, error));
+    a->matrix = is_matrix(a);
     a->borrow = can_borrow(a);
     return BP_OK;
 }

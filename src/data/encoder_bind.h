@@ -16,6 +16,7 @@ typedef struct bp_bound {
     const bp_encoder *encoder;
     const bp_dataset *dataset;
     bool with_targets;
+    bool matrix; /* the features are numbers side by side, in their order */
     bool borrow; /* the data set's bytes serve as they are */
     bp_pool pool;
     bp_binding *features;    /* [feature_count] */

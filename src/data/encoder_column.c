@@ -12,14 +12,9 @@
 
 /* ------------------------------------------------------------------------------------------------------------ numbers */
 
-typedef struct range {
-    double low;
-    double high;
-} range;
-
-static bp_status find_range(const bp_dataset *dataset, const bp_column *column, bp_rows rows, range *result, bp_error *error)
+static bp_status find_range(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_moments *result, bp_error *error)
 {
-    *result = (range){INFINITY, -INFINITY};
+    *result = (bp_moments){.low = INFINITY, .high = -INFINITY};
     for (uint64_t i = 0; i < rows.count; i++) {
         double value = bp_column_number(column, bp_rows_at(rows, i));
         if (!isfinite(value))
@@ -37,32 +32,45 @@ static bp_status find_range(const bp_dataset *dataset, const bp_column *column, 
 }
 
 /* Two passes: the deviations from the mean keep what a sum of squares would cancel. */
-static void standardise(const bp_column *column, bp_rows rows, double *mean, double *scale)
+static void find_deviation(const bp_column *column, bp_rows rows, bp_moments *result)
 {
     bp_sum sum, squares;
 
     bp_sum_start(&sum);
     for (uint64_t i = 0; i < rows.count; i++)
         bp_sum_add(&sum, bp_column_number(column, bp_rows_at(rows, i)));
-    *mean = bp_sum_total(&sum) / (double)rows.count;
+    result->mean = bp_sum_total(&sum) / (double)rows.count;
     bp_sum_start(&squares);
     for (uint64_t i = 0; i < rows.count; i++) {
-        double deviation = bp_column_number(column, bp_rows_at(rows, i)) - *mean;
+        double deviation = bp_column_number(column, bp_rows_at(rows, i)) - result->mean;
         bp_sum_add(&squares, deviation * deviation);
     }
-    *scale = sqrt(bp_sum_total(&squares) / (double)rows.count);
+    result->deviation = sqrt(bp_sum_total(&squares) / (double)rows.count);
 }
 
-bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, double *mean,
-                              double *scale, bp_error *error)
+static bp_status find_moments(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, bp_byte_sums *sums,
+                              bp_moments *result, bp_error *error)
 {
-    range found;
+    if (column->type == BP_TYPE_U8) {
+        *result = bp_byte_moments(dataset, column, rows, sums);
+        return BP_OK;
+    }
+    BP_TRY(find_range(dataset, column, rows, result, error));
+    if (rule == BP_SCALE_AUTO || rule == BP_SCALE_STANDARD)
+        find_deviation(column, rows, result);
+    return BP_OK;
+}
+
+bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, bp_byte_sums *sums,
+                              double *mean, double *scale, bp_error *error)
+{
+    bp_moments found;
 
     *mean = 0;
     *scale = column->type == BP_TYPE_U8 && rule == BP_SCALE_AUTO ? 255 : 1;
     if (column->type == BP_TYPE_U8 && (rule == BP_SCALE_AUTO || rule == BP_SCALE_NONE))
         return BP_OK;
-    BP_TRY(find_range(dataset, column, rows, &found, error));
+    BP_TRY(find_moments(dataset, column, rows, rule, sums, &found, error));
     if (rule == BP_SCALE_NONE)
         return BP_OK;
     if (found.low == found.high) {
@@ -71,7 +79,8 @@ bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column
         *mean = found.low;
         *scale = found.high - found.low;
     } else {
-        standardise(column, rows, mean, scale);
+        *mean = found.mean;
+        *scale = found.deviation;
     }
     if (!isfinite(*mean) || !isfinite(*scale))
         return bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has numbers too large to be scaled", dataset->path, column->name);
@@ -83,7 +92,7 @@ bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column
 
 bp_status bp_column_fit_weight(const bp_dataset *dataset, const bp_column *column, bp_rows rows, double *mean, bp_error *error)
 {
-    range found;
+    bp_moments found;
     bp_sum sum;
 
     BP_TRY(find_range(dataset, column, rows, &found, error));

@@ -5,17 +5,13 @@
 #define BP_ENCODER_COLUMN_H
 
 #include "encoder.h"
-
-/* The data set's row behind the i-th chosen one. */
-static inline uint64_t bp_rows_at(bp_rows rows, uint64_t i)
-{
-    return rows.index ? rows.index[i] : i;
-}
+#include "encoder_bytes.h"
 
 /* Mean and scale of a column of numbers by bp_scale `rule`: standard (a constant column keeps 1), range, none; bytes
- * under auto are divided by 255, other numbers standardised. BP_BAD_FILE for a number that is missing or not finite. */
-bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, double *mean,
-                              double *scale, bp_error *error);
+ * under auto are divided by 255, other numbers standardised. `sums` serves the column's neighbours, for the same rows.
+ * BP_BAD_FILE for a number that is missing or not finite. */
+bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, bp_byte_sums *sums,
+                              double *mean, double *scale, bp_error *error);
 
 /* The mean of weights. BP_BAD_FILE for one that is negative, missing or not finite, and where all are 0. */
 bp_status bp_column_fit_weight(const bp_dataset *dataset, const bp_column *column, bp_rows rows, double *mean, bp_error *error);

@@ -11,7 +11,8 @@ typedef struct fitting {
     const bp_dataset *dataset;
     bp_rows rows;
     bp_scale scale;
-    bp_task task; /* as asked for */
+    bp_task task;       /* as asked for */
+    bp_byte_sums *sums; /* of the columns beside the last one */
 } fitting;
 
 static size_t count_role(const bp_dataset *dataset, bp_role role)
@@ -48,7 +49,7 @@ static bp_status fit_feature(const fitting *f, const bp_column *column, bp_featu
     feature->scale = 1;
     if (column->categorical)
         return bp_column_fit_categories(&encoder->pool, column, f->rows, &feature->categories, &feature->category_count, error);
-    return bp_column_fit_scale(f->dataset, column, f->rows, f->scale, &feature->mean, &feature->scale, error);
+    return bp_column_fit_scale(f->dataset, column, f->rows, f->scale, f->sums, &feature->mean, &feature->scale, error);
 }
 
 static bp_status fit_features(const fitting *f, bp_error *error)
@@ -104,7 +105,7 @@ static bp_status fit_regression(const fitting *f, bp_error *error)
         if (column->categorical)
             return refuse_text(f, column, error);
         bp_target *target = &encoder->targets[next++];
-        BP_TRY(bp_column_fit_scale(f->dataset, column, f->rows, rule, &target->mean, &target->scale, error));
+        BP_TRY(bp_column_fit_scale(f->dataset, column, f->rows, rule, f->sums, &target->mean, &target->scale, error));
     }
     return BP_OK;
 }
@@ -217,7 +218,8 @@ static bp_status fit_all(const fitting *f, bp_error *error)
 static BP_OUT_OF_LINE bp_status fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings,
                                     const bp_allocator *allocator, bp_encoder **result, bp_error *error)
 {
-    fitting f = {.dataset = dataset, .rows = rows};
+    bp_byte_sums sums = {.count = 0};
+    fitting f = {.dataset = dataset, .rows = rows, .sums = &sums};
     bp_settings full;
 
     bp_settings_complete(settings, &full);

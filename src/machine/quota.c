@@ -9,9 +9,7 @@
 #include <string.h>
 
 #include "file.h"
-#include "float_state.h"
 #include "text.h"
-#include "topology.h"
 
 /* ---------------------------------------------------------------------------------------------------- affinity mask */
 
@@ -40,7 +38,7 @@ typedef struct {
 static bool open_lines(line_reader *lines, const char *path)
 {
     lines->begin = lines->end = 0;
-    return bp_file_open_read(path, &lines->fd, NULL) == BP_OK;
+    return bp_file_open_read(path, &lines->fd, NULL, NULL) == BP_OK;
 }
 
 /* Reads on behind what is there; false at the end of the file, or where the buffer is full. */
@@ -274,28 +272,4 @@ void bp_quota_read(const char *root, uint32_t affinity, bp_quota *quota)
     } else {
         snprintf(quota->reason, sizeof quota->reason, "affinity mask of %u CPUs", quota->affinity);
     }
-}
-
-static BP_OUT_OF_LINE uint32_t machine_threads(char *reason, size_t capacity)
-{
-    bp_topology topology;
-    bp_quota quota;
-
-    bp_quota_read("", bp_quota_affinity(), &quota);
-    bp_topology_load(NULL, &topology);
-    uint32_t cores = topology.cores;
-    if (quota.usable < cores) {
-        snprintf(reason, capacity, "%s", quota.reason);
-        return quota.usable;
-    }
-    snprintf(reason, capacity, "%u physical core%s", cores, cores == 1 ? "" : "s");
-    return cores;
-}
-
-uint32_t bp_machine_threads(char *reason, size_t capacity)
-{
-    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
-    uint32_t threads = machine_threads(reason, capacity);
-    bp_float_end(host);
-    return threads;
 }

@@ -7,9 +7,8 @@
 #ifndef BP_QUOTA_H
 #define BP_QUOTA_H
 
+#include <stddef.h>
 #include <stdint.h>
-
-#include "backprop.h" /* bp_machine_threads is public */
 
 #define BP_QUOTA_REASON 160 /* bytes that every reason fits in */
 

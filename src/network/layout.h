@@ -40,6 +40,12 @@ bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation h
 /* The same layers, sizes and activations. */
 bool bp_layout_equal(const bp_layout *a, const bp_layout *b);
 
+/* Floats of a layer's W and b in the flat block. */
+static inline size_t bp_layer_floats(const bp_layer *layer)
+{
+    return layer->b - layer->w + (size_t)layer->n_panels * BP_PANEL;
+}
+
 /* Panels that hold that many columns. */
 uint32_t bp_panels(uint32_t columns);
 

@@ -6,8 +6,8 @@
 #include "error.h"
 #include "forward.h"
 #include "loss.h"
+#include "machine.h"
 #include "network.h"
-#include "quota.h"
 #include "size.h"
 
 static void carve(bp_workspace *workspace, bp_arena *arena)
@@ -41,6 +41,14 @@ static bp_status take_memory(bp_workspace *workspace, bp_error *error)
     return BP_OK;
 }
 
+static uint32_t machine_threads(void)
+{
+    bp_machine machine;
+
+    bp_machine_read(&machine);
+    return machine.threads;
+}
+
 bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_isa isa, const bp_allocator *allocator,
                               bp_workspace **result, bp_error *error)
 {
@@ -57,7 +65,7 @@ bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_is
         .allocator = chosen,
         .layout = network->layout,
         .kernels = kernels,
-        .threads = threads ? threads : bp_machine_threads(NULL, 0),
+        .threads = threads ? threads : machine_threads(),
         .generation = bp_team_generation(),
     };
     bp_status status = take_memory(workspace, error);

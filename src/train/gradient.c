@@ -5,8 +5,7 @@
 
 #include "size.h"
 
-void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, float *resting,
-                        bp_arena *arena)
+void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, float *resting, bp_arena *arena)
 {
     gradients->layout = layout;
     gradients->plan = plan;
@@ -73,12 +72,6 @@ static void shard_gradient(const bp_kernels *kernels, const bp_layer *layer, uin
     }
 }
 
-/* A layer's floats in the flat block, W and b together. */
-static size_t layer_floats(const bp_layer *layer)
-{
-    return layer->b - layer->w + (size_t)layer->n_panels * BP_PANEL;
-}
-
 static void walk_layer(bp_gradients *gradients, bp_gradient_thread *thread, uint32_t number, const bp_pass *pass, bp_span rows,
                        size_t row)
 {
@@ -91,7 +84,7 @@ static void walk_layer(bp_gradients *gradients, bp_gradient_thread *thread, uint
         bp_span shard = {rows.first + done, bp_size_min(shard_rows, rows.count - done)};
         float *buffer = thread->buffers + fold->depth * gradients->layout->floats;
         shard_gradient(kernels, layer, number, pass, shard, buffer);
-        bp_fold_push(fold, kernels, layer_floats(layer), (bp_node){(row + done) / shard_rows, 0, buffer + layer->w});
+        bp_fold_push(fold, kernels, bp_layer_floats(layer), (bp_node){(row + done) / shard_rows, 0, buffer + layer->w});
     }
 }
 
@@ -154,7 +147,8 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
 }
 
 /* One chain over all rows, of which `rows` are a part: the sums so far rest in the block. */
-static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span rows, size_t m, const bp_stream *ahead, bp_tile *tile)
+static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span rows, size_t m, const bp_stream *ahead,
+                         bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];
     const bp_kernels *kernels = gradients->plan->kernels;

@@ -68,7 +68,7 @@ static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_sett
     bp_settings_complete(settings, &trainer->settings);
     if (trainer->settings.batch_size == 0)
         return bp_fail(error, BP_INVALID, "a batch-size of all rows must be given as their number");
-    BP_TRY(bp_plan_make(&network->layout, &trainer->settings, &trainer->plan, error));
+    BP_TRY(bp_plan_make(&network->layout, &trainer->settings, NULL, &trainer->plan, error));
     bp_arena_take(&arena, 1, sizeof *trainer);
     carve(trainer, &network->layout, &arena);
     if (arena.used == SIZE_MAX)

@@ -11,6 +11,7 @@
 #include "examples.h"
 #include "fit.h"
 #include "forward.h"
+#include "grid.h"
 #include "loss.h"
 #include "size.h"
 
@@ -174,11 +175,21 @@ static void backward_rows(const backward_work *work, bp_member member)
         bp_gradients_walk(&trainer->gradients, member, &trainer->pass, span, rows.first);
 }
 
+static void materialise_tiles(bp_trainer *trainer, bp_member member, bp_range tiles)
+{
+    bp_span rows = {0, trainer->rows};
+
+    for (size_t number = tiles.first; number < tiles.end; number++) {
+        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, trainer->rows, number, NULL);
+        if (materialise(trainer, &tile))
+            bp_phase_note_bad(trainer, member, tile.layer);
+    }
+}
+
 static void backward_member(void *context, bp_member member)
 {
     const backward_work *work = context;
     bp_trainer *trainer = work->targets.trainer;
-    bp_range tiles = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
 
     if (work->d_x && !trainer->first_transposed) {
         transpose_first(trainer, member);
@@ -186,12 +197,8 @@ static void backward_member(void *context, bp_member member)
     }
     backward_rows(work, member);
     bp_team_barrier(member);
-    for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_span rows = {0, trainer->rows};
-        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, trainer->rows, number, NULL);
-        if (materialise(trainer, &tile))
-            bp_phase_note_bad(trainer, member, tile.layer);
-    }
+    for (uint32_t layer = 0; layer < trainer->network->layout.layers; layer++)
+        materialise_tiles(trainer, member, bp_grid_tiles(&trainer->plan, &trainer->network->layout, layer, member));
 }
 
 bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error)

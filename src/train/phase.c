@@ -9,6 +9,7 @@
 #include "backward.h"
 #include "batch.h"
 #include "forward.h"
+#include "grid.h"
 #include "loss.h"
 #include "schedule.h"
 #include "size.h"
@@ -45,26 +46,82 @@ static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_
     bp_batch_gather(&batch, trainer->plan.kernels, minibatch->examples, rows, minibatch->first + row, span.first, span.count);
 }
 
-/* Rows `row` ... of the minibatch, at the span's place in the pass: through all layers and back. */
+static void lose(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row)
+{
+    const bp_layout *layout = &trainer->network->layout;
+    uint32_t last = layout->layers;
+
+    bp_loss_rows(trainer->plan.kernels, trainer->network->loss, layout->layer[last - 1].n, pass, last, span,
+                 trainer->weight + row - span.first, trainer->losses + row - span.first);
+}
+
+/* Rows `row` ... of the minibatch, at the span's place in the pass: through all layers and back, alone. */
 static void through(bp_trainer *trainer, bp_member member, const bp_pass *pass, bp_span span, size_t row,
                     const bp_minibatch *minibatch)
 {
     const bp_kernels *kernels = trainer->plan.kernels;
     const bp_layout *layout = &trainer->network->layout;
-    uint32_t last = layout->layers;
     double since = trainer->timed ? bp_clock() : 0.0;
 
     gather(trainer, pass, span, row, minibatch);
     lap(trainer, member, BP_PHASE_GATHER, &since);
     bp_forward(kernels, layout, trainer->network->parameters, pass, span);
     lap(trainer, member, BP_PHASE_FORWARD, &since);
-    bp_loss_rows(kernels, trainer->network->loss, layout->layer[last - 1].n, pass, last, span, trainer->weight + row - span.first,
-                 trainer->losses + row - span.first);
+    lose(trainer, pass, span, row);
     lap(trainer, member, BP_PHASE_LOSS, &since);
     bp_backward(kernels, layout, (const float *const *)trainer->transposed, pass, span, false);
     lap(trainer, member, BP_PHASE_BACKWARD, &since);
     bp_gradients_walk(&trainer->gradients, member, pass, span, row);
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
+}
+
+/* All layers forward, the member's block of each: what others have made, or will read, is waited for. */
+static void forward_blocks(bp_trainer *trainer, bp_member member, size_t m)
+{
+    const bp_layout *layout = &trainer->network->layout;
+    const bp_plan *plan = &trainer->plan;
+    bool divided = false;
+
+    for (uint32_t i = 0; i < layout->layers; i++) {
+        bp_block block = bp_grid_forward(plan, layout, i, member, m);
+        if (divided || bp_grid_divides_forward(plan, i, member))
+            bp_team_barrier(member);
+        divided = bp_grid_divides_forward(plan, i, member);
+        bp_forward_layer(plan->kernels, layout, i, trainer->network->parameters, &trainer->pass, block.rows, block.panels);
+    }
+    if (divided)
+        bp_team_barrier(member);
+}
+
+/* The same backward. */
+static void backward_blocks(bp_trainer *trainer, bp_member member, size_t m)
+{
+    const bp_layout *layout = &trainer->network->layout;
+    const bp_plan *plan = &trainer->plan;
+    bool divided = false;
+
+    for (uint32_t i = layout->layers; i-- > 1;) {
+        bp_block block = bp_grid_backward(plan, layout, i, member, m);
+        if (divided || bp_grid_divides_backward(plan, i, member))
+            bp_team_barrier(member);
+        divided = bp_grid_divides_backward(plan, i, member);
+        bp_backward_layer(plan->kernels, layout, i, trainer->transposed[i], &trainer->pass, block.rows, block.panels);
+    }
+}
+
+/* The member's rows, all at once, and its blocks of layers that the team divides. */
+static void together(bp_trainer *trainer, bp_member member, bp_span span, const bp_minibatch *minibatch)
+{
+    double since = trainer->timed ? bp_clock() : 0.0;
+
+    gather(trainer, &trainer->pass, span, span.first, minibatch);
+    lap(trainer, member, BP_PHASE_GATHER, &since);
+    forward_blocks(trainer, member, minibatch->m);
+    lap(trainer, member, BP_PHASE_FORWARD, &since);
+    lose(trainer, &trainer->pass, span, span.first);
+    lap(trainer, member, BP_PHASE_LOSS, &since);
+    backward_blocks(trainer, member, minibatch->m);
+    lap(trainer, member, BP_PHASE_BACKWARD, &since);
 }
 
 static bool all_finite(const double *values, bp_range range)
@@ -83,16 +140,14 @@ void bp_phase_clear(bp_trainer *trainer)
 
 void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch)
 {
-    const bp_plan *plan = &trainer->plan;
-    const bp_pass *pass = plan->chunk ? &trainer->chunk[member.index] : &trainer->pass;
-    bp_range rows = bp_team_range(member, minibatch->m, plan->grain);
+    size_t chunk = trainer->plan.chunk;
+    bp_range rows = bp_team_range(member, minibatch->m, trainer->plan.grain);
 
     bp_gradients_begin(&trainer->gradients, member);
-    for (size_t row = rows.first; row < rows.end;) {
-        size_t count = bp_size_min(plan->chunk ? plan->chunk : rows.end, rows.end - row);
-        through(trainer, member, pass, (bp_span){plan->chunk ? 0 : row, count}, row, minibatch);
-        row += count;
-    }
+    if (!chunk)
+        together(trainer, member, (bp_span){rows.first, rows.end - rows.first}, minibatch);
+    for (size_t row = rows.first; chunk && row < rows.end; row += chunk)
+        through(trainer, member, &trainer->chunk[member.index], (bp_span){0, bp_size_min(chunk, rows.end - row)}, row, minibatch);
     trainer->slot[member.index].bad_loss = !all_finite(trainer->losses, rows);
 }
 
@@ -240,11 +295,11 @@ static void finish_layer(bp_trainer *trainer, bp_member member, bp_span rows, si
 
 void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
 {
-    bp_range range = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
     double since = trainer->timed ? bp_clock() : 0.0;
 
     for (uint32_t number = trainer->network->layout.layers; number-- > 0;) {
+        bp_range range = bp_grid_tiles(&trainer->plan, &trainer->network->layout, number, member);
         size_t part = bp_gradients_part(&trainer->gradients, number, m);
         for (size_t row = 0; row < m; row += part)
             finish_layer(trainer, member, (bp_span){row, bp_size_min(part, m - row)}, m, number, range, &biases);
@@ -254,14 +309,17 @@ void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
 
 void bp_phase_apply(bp_trainer *trainer, bp_member member)
 {
-    bp_range range = bp_plan_tiles(&trainer->plan, &trainer->network->layout, member);
+    const bp_layout *layout = &trainer->network->layout;
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
 
-    for (size_t number = range.first; number < range.end; number++) {
-        bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
-        tile.dW = trainer->gradient + tile.w;
-        tile.db = tile.i == 0 ? trainer->gradient + tile.b : NULL;
-        update_tile(trainer, member, &tile, &biases);
+    for (uint32_t layer = 0; layer < layout->layers; layer++) {
+        bp_range range = bp_grid_tiles(&trainer->plan, layout, layer, member);
+        for (size_t number = range.first; number < range.end; number++) {
+            bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
+            tile.dW = trainer->gradient + tile.w;
+            tile.db = tile.i == 0 ? trainer->gradient + tile.b : NULL;
+            update_tile(trainer, member, &tile, &biases);
+        }
     }
 }
 

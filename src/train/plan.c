@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "error.h"
-#include "quota.h"
+#include "footprint.h"
+#include "grid.h"
+#include "optimizer.h"
 #include "shard_tree.h"
 #include "size.h"
 #include "writer.h"
@@ -13,25 +15,10 @@
  * tiles enough for any team. */
 #define LARGE_LAYER ((size_t)1 << 17)
 
-/* Least microseconds of work that each thread must get. Two barriers cost 0.3 us each on two free cores, and what threads
- * read of each other's rows must come out of other caches; on cores that are not free, a short step only waits. */
-#define THREAD_MICROSECONDS 20.0
-
-/* Floating-point operations in a microsecond on one core, matrix products of a step: 16 lanes x 2 x 3 GHz x 0.8 x 2 units
- * for the widest table, halves for narrower ones. Only the size of the team depends on it. */
-static double rate(const bp_kernels *kernels)
-{
-    if (kernels == &bp_kernels_scalar)
-        return 12e3;
-#if defined(__x86_64__)
-    if (kernels == &bp_kernels_avx2)
-        return 80e3;
-#elif defined(__aarch64__)
-    if (kernels == &bp_kernels_neon)
-        return 40e3;
-#endif
-    return 150e3;
-}
+/* A team is formed where the model expects it to be so much faster than one thread, the model being right within 20 %; and of
+ * all teams the smallest that comes so near to the fastest: more threads would only wait for each other. */
+#define TEAM_GAIN 0.85
+#define NEAR_BEST 1.03
 
 /* R is the least 32 * 2^j with R^2 >= 16 m: shards for many threads, and yet so many rows each that adding two shards' sums
  * costs a few per cent of making them (m = 128: 64, 1,024: 128, 16,384: 512). */
@@ -51,15 +38,6 @@ size_t bp_plan_shards(const bp_layer_plan *layer, size_t m)
     return (m + layer->shard_rows - 1) / layer->shard_rows;
 }
 
-static double step_operations(const bp_layout *layout, size_t batch)
-{
-    double weights = 0;
-
-    for (uint32_t i = 0; i < layout->layers; i++)
-        weights += (double)layout->layer[i].k * layout->layer[i].n;
-    return (double)batch * (6.0 * weights - 2.0 * layout->layer[0].k * layout->layer[0].n);
-}
-
 static void cut_tiles(const bp_layout *layout, bp_plan *plan)
 {
     for (uint32_t i = 0; i < layout->layers; i++) {
@@ -71,48 +49,10 @@ static void cut_tiles(const bp_layout *layout, bp_plan *plan)
     }
 }
 
-static void choose_threads(const bp_settings *settings, bp_plan *plan)
-{
-    char machine[120] = "";
-    unsigned limit = settings->threads;
+/* ---------------------------------------------------------------------------------------------------- team and gradient */
 
-    if (settings->exact_threads) {
-        plan->threads = limit ? limit : bp_machine_threads(NULL, 0);
-        snprintf(plan->threads_reason, sizeof plan->threads_reason,
-                 limit ? "exactly as many as were asked for" : "all that there are");
-        return;
-    }
-    double worth = plan->microseconds / THREAD_MICROSECONDS;
-    if (worth < 2.0 || limit == 1 || plan->batch < 2) {
-        plan->threads = 1;
-        snprintf(plan->threads_reason, sizeof plan->threads_reason,
-                 limit == 1 ? "one was asked for" : "a step of %.1f us is too short to share", plan->microseconds);
-        return;
-    }
-    unsigned usable = bp_machine_threads(machine, sizeof machine);
-    plan->threads = limit && limit < usable ? limit : usable;
-    if (plan->threads > worth)
-        plan->threads = (unsigned)worth;
-    if (plan->threads > plan->batch)
-        plan->threads = (unsigned)plan->batch;
-    snprintf(plan->threads_reason, sizeof plan->threads_reason, "%s; a step takes about %.0f us on one thread", machine,
-             plan->microseconds);
-}
-
-/* Buffers keep a thread's whole work on a chunk in its own caches; they pay where every layer is small and there are shards
- * for every thread. Tiles need no buffer and balance better in all other cases. */
-static bool buffers_pay(const bp_layout *layout, const bp_plan *plan)
+static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
 {
-    for (uint32_t i = 0; i < layout->layers; i++)
-        if (plan->layer[i].shard_rows >= plan->batch || bp_plan_shards(&plan->layer[i], plan->batch) < 2 * plan->threads)
-            return false;
-    return true;
-}
-
-static void choose_gradient(const bp_layout *layout, const bp_settings *settings, bp_plan *plan)
-{
-    bool forced = settings->gradient != BP_GRADIENT_AUTO;
-    bool buffers = forced ? settings->gradient == BP_GRADIENT_BUFFERS : buffers_pay(layout, plan);
     size_t most = 1;
 
     plan->grain = 1;
@@ -126,47 +66,140 @@ static void choose_gradient(const bp_layout *layout, const bp_settings *settings
     plan->chunk = buffers ? plan->grain : 0;
     plan->blocks = buffers ? bp_fold_blocks(most) : 0;
     plan->levels = bp_fold_blocks(most);
-    snprintf(plan->gradient_reason, sizeof plan->gradient_reason, "%s",
-             forced    ? "as was asked for"
-             : buffers ? "every layer is small, and there are shards for every thread"
-                       : "a layer is large, or there are few shards");
 }
 
-bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, bp_plan *plan, bp_error *error)
+/* Part of all memory that gradients take up. */
+static double gradients_share(const bp_layout *layout, const bp_plan *plan)
 {
-    *plan = (bp_plan){.batch = settings->batch_size};
-    BP_TRY(bp_cpu_kernels((bp_isa)settings->isa, &plan->kernels, error));
-    plan->microseconds = step_operations(layout, plan->batch) / rate(plan->kernels);
-    cut_tiles(layout, plan);
-    choose_threads(settings, plan);
-    choose_gradient(layout, settings, plan);
-    return BP_OK;
+    bp_footprint footprint = bp_footprint_of(layout, plan);
+    return (double)footprint.gradients / (double)bp_footprint_total(&footprint, plan->batch);
 }
 
-/* The first tile at or behind a share of the whole cost. */
-static size_t tile_at_cost(const bp_plan *plan, const bp_layout *layout, double cost)
+/* What a plan is made from. */
+typedef struct question {
+    const bp_layout *layout;
+    const bp_settings *settings;
+    const bp_topology *machine;
+} question;
+
+/* Plans for a team and a way, and tells the microseconds that a step is expected to take, alone in its parallel region. */
+static double consider(const question *q, unsigned threads, bool buffers, bp_plan *plan)
 {
-    for (uint32_t i = 0; i < layout->layers; i++) {
-        const bp_layer_plan *layer = &plan->layer[i];
-        size_t tiles = (size_t)layout->layer[i].k_panels * layout->layer[i].n_panels;
-        if (cost < layer->tile_cost * (double)tiles)
-            return layer->first_tile + (size_t)(cost / layer->tile_cost);
-        cost -= layer->tile_cost * (double)tiles;
+    plan->threads = threads;
+    use_buffers(q->layout, buffers, plan);
+    bp_grid_choose(q->layout, plan);
+    plan->cost = bp_cost_of(q->layout, plan, q->machine);
+    return plan->cost.step + plan->cost.fork;
+}
+
+/* The cheaper way for a team. One way for all layers: a layer in tiles needs every row of its a and dL/dz behind the barrier,
+ * and what buffers are good for, that a thread's rows never leave its caches, would be lost. */
+static double choose_gradient(const question *q, unsigned threads, bp_plan *plan)
+{
+    if (q->settings->gradient != BP_GRADIENT_AUTO)
+        return consider(q, threads, q->settings->gradient == BP_GRADIENT_BUFFERS, plan);
+    double buffers = consider(q, threads, true, plan);
+    bool allowed = gradients_share(q->layout, plan) <= BP_GRADIENT_SHARE;
+    double tiles = consider(q, threads, false, plan);
+    return allowed && NEAR_BEST * buffers < tiles ? consider(q, threads, true, plan) : tiles;
+}
+
+static void say_gradient(const question *q, bp_plan *plan)
+{
+    bp_plan other = *plan;
+    bool buffers = plan->blocks != 0;
+    char *reason = plan->gradient_reason;
+
+    consider(q, plan->threads, !buffers, &other);
+    if (q->settings->gradient != BP_GRADIENT_AUTO)
+        snprintf(reason, sizeof plan->gradient_reason, "as was asked for");
+    else if (!buffers && NEAR_BEST * other.cost.step < plan->cost.step)
+        snprintf(reason, sizeof plan->gradient_reason, "buffers would take up %.0f %% of all memory, more than %.0f %%",
+                 100 * gradients_share(q->layout, &other), 100 * BP_GRADIENT_SHARE);
+    else
+        snprintf(reason, sizeof plan->gradient_reason, "about %.3g us a step, %s %.3g", plan->cost.step,
+                 buffers ? "tiles" : "buffers", other.cost.step);
+}
+
+/* Two threads would gain nothing; larger teams wait longer for each other. */
+static bool is_short(const question *q, bp_plan *plan)
+{
+    double one = choose_gradient(q, 1, plan);
+    return plan->batch < 2 || choose_gradient(q, 2, plan) > TEAM_GAIN * one;
+}
+
+/* Every size of a team up to 64, and some of the larger ones. */
+static unsigned next_size(unsigned threads)
+{
+    return threads + 1 + threads / 64;
+}
+
+/* The smallest of the teams that are near the fastest. */
+static unsigned choose_size(const question *q, unsigned most, bp_plan *plan)
+{
+    double limit = TEAM_GAIN * choose_gradient(q, 1, plan), best = limit;
+
+    plan->microseconds = plan->cost.step;
+    for (unsigned threads = 2; threads <= most; threads = next_size(threads)) {
+        double cost = choose_gradient(q, threads, plan);
+        best = cost < best ? cost : best;
     }
-    return plan->tiles;
+    for (unsigned threads = 2; threads <= most && best < limit; threads = next_size(threads))
+        if (choose_gradient(q, threads, plan) <= NEAR_BEST * best)
+            return threads;
+    return 1;
 }
 
-bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member)
+/* As many threads as pay. machine NULL: this one. */
+static unsigned choose_threads(question *q, const bp_machine *machine, bp_machine *found, bp_plan *plan)
 {
-    double total = 0;
+    unsigned limit = q->settings->threads;
+    size_t room = sizeof plan->threads_reason;
 
-    for (uint32_t i = 0; i < layout->layers; i++)
-        total += plan->layer[i].tile_cost * (double)layout->layer[i].k_panels * layout->layer[i].n_panels;
-    double share = total / member.threads;
-    return (bp_range){
-        member.index == 0 ? 0 : tile_at_cost(plan, layout, share * member.index),
-        member.index + 1 == member.threads ? plan->tiles : tile_at_cost(plan, layout, share * (member.index + 1)),
-    };
+    if (limit == 1) {
+        snprintf(plan->threads_reason, room, "one was asked for");
+        return 1;
+    }
+    if (is_short(q, plan)) {
+        snprintf(plan->threads_reason, room, "a step of about %.3g us is too short to share", plan->microseconds);
+        return 1;
+    }
+    if (!machine)
+        bp_machine_read(found);
+    q->machine = &found->topology;
+    unsigned most = limit && limit < found->threads ? limit : found->threads;
+    unsigned threads = choose_size(q, (unsigned)bp_size_min(most, plan->batch), plan);
+    snprintf(plan->threads_reason, room, "%s; a step takes about %.3g us on one thread", found->reason, plan->microseconds);
+    return threads;
+}
+
+static unsigned exact_threads(question *q, const bp_machine *machine, bp_machine *found, bp_plan *plan)
+{
+    unsigned asked = q->settings->threads;
+
+    if (!machine && !asked)
+        bp_machine_read(found);
+    q->machine = &found->topology;
+    snprintf(plan->threads_reason, sizeof plan->threads_reason, asked ? "exactly as many as were asked for" : "all that there are");
+    return asked ? asked : found->threads;
+}
+
+bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, const bp_machine *machine, bp_plan *plan,
+                       bp_error *error)
+{
+    bp_machine found = machine ? *machine : bp_machine_usual();
+    question q = {layout, settings, &found.topology};
+
+    *plan = (bp_plan){.batch = settings->batch_size, .moments = bp_optimizer_moments(settings)};
+    BP_TRY(bp_cpu_kernels((bp_isa)settings->isa, &plan->kernels, error));
+    cut_tiles(layout, plan);
+    choose_gradient(&q, 1, plan);
+    plan->microseconds = plan->cost.step;
+    unsigned threads =
+        settings->exact_threads ? exact_threads(&q, machine, &found, plan) : choose_threads(&q, machine, &found, plan);
+    choose_gradient(&q, threads, plan);
+    say_gradient(&q, plan);
+    return BP_OK;
 }
 
 bp_range bp_plan_layer_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer)
@@ -201,12 +234,15 @@ size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, si
     bp_write(&w, "kernels:  %s\n", plan->kernels->name);
     bp_write(&w, "threads:  %u (%s)\n", plan->threads, plan->threads_reason);
     bp_write(&w, "gradient: %s (%s)\n", plan->blocks ? "buffers" : "tiles", plan->gradient_reason);
-    bp_write(&w, "step:     fused, two barriers: rows by thread, then tiles of the parameters by thread\n");
+    bp_write(&w, "step:     fused: rows by thread, then tiles of the parameters by thread; %u barriers\n",
+             bp_grid_barriers(plan, layout));
     bp_write(&w, "rows:     %zu a minibatch, cut at multiples of %zu", plan->batch, plan->grain);
     bp_write(&w, plan->chunk ? ", %zu at a time\n" : ", all of a thread's at a time\n", plan->chunk);
     for (uint32_t i = 0; i < layout->layers; i++)
-        bp_write(&w, "layer %u:  %u x %u, %zu shards of %zu rows, %s\n", i + 1, layout->layer[i].k, layout->layer[i].n,
-                 bp_plan_shards(&plan->layer[i], plan->batch), bp_size_min(plan->layer[i].shard_rows, plan->batch),
-                 plan->layer[i].buffered ? "buffers" : "tiles");
+        bp_write(&w, "layer %u:  %u x %u, %zu shards of %zu rows, %s, forward %u x %u threads, backward %u x %u\n", i + 1,
+                 layout->layer[i].k, layout->layer[i].n, bp_plan_shards(&plan->layer[i], plan->batch),
+                 bp_size_min(plan->layer[i].shard_rows, plan->batch), plan->layer[i].buffered ? "buffers" : "tiles",
+                 plan->layer[i].forward_parts, plan->threads / plan->layer[i].forward_parts, plan->layer[i].backward_parts,
+                 plan->threads / plan->layer[i].backward_parts);
     return w.length;
 }

@@ -9,15 +9,19 @@
 
 #include <stdbool.h>
 
+#include "cost.h"
 #include "cpu.h"
 #include "layout.h"
+#include "machine.h"
 #include "team.h"
 
 typedef struct bp_layer_plan {
-    size_t shard_rows; /* R: fixed by (k, n, batch size) alone, since bits depend on it */
-    bool buffered;     /* gradient by buffers; else by tiles */
-    size_t first_tile; /* of all layers' tiles */
-    double tile_cost;  /* multiply-adds of one tile and row */
+    size_t shard_rows;      /* R: fixed by (k, n, batch size) alone, since bits depend on it */
+    bool buffered;          /* gradient by buffers; else by tiles */
+    size_t first_tile;      /* of all layers' tiles */
+    double tile_cost;       /* multiply-adds of one tile and row */
+    unsigned forward_parts; /* of the rows: the threads of each divide the panels, see grid.h */
+    unsigned backward_parts;
 } bp_layer_plan;
 
 typedef struct bp_plan {
@@ -30,8 +34,10 @@ typedef struct bp_plan {
     bp_layer_plan layer[BP_LAYERS_MAX];
     unsigned blocks;     /* gradient buffers of a thread; 0 where no layer is buffered */
     unsigned levels;     /* tiles' sums that are alive at once */
+    unsigned moments;    /* of the optimizer, for each parameter */
     double microseconds; /* a step's expected time on one thread */
-    char threads_reason[200];
+    bp_cost cost;        /* a step's, as planned */
+    char threads_reason[240];
     char gradient_reason[200];
 } bp_plan;
 
@@ -46,14 +52,13 @@ typedef struct bp_tile {
     float *db;   /* [32], NULL unless i = 0 */
 } bp_tile;
 
-/* Settings used: batch_size, threads, exact_threads, gradient, isa. BP_INVALID where the isa does not run here. */
-bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, bp_plan *plan, bp_error *error);
+/* Settings used: batch_size, threads, exact_threads, gradient, isa, and the optimizer's. For a machine, or for this one where
+ * it is NULL: it is looked at only if more than one thread may pay. BP_INVALID where the isa does not run here. */
+bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, const bp_machine *machine, bp_plan *plan,
+                       bp_error *error);
 
 /* Shards of a layer in a minibatch of m rows. */
 size_t bp_plan_shards(const bp_layer_plan *layer, size_t m);
-
-/* The tiles that a member owns: equal in cost. */
-bp_range bp_plan_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member);
 
 /* All tiles of a layer. */
 bp_range bp_plan_layer_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer);

@@ -30,6 +30,31 @@ float *bp_fold_total(bp_fold *fold, const bp_kernels *kernels, size_t count)
     return fold->node[0].sum;
 }
 
+/* Behind shard i - 1 the nodes of first ... i - 1 are those of the largest sizes that fit, from the left. */
+static unsigned nodes_of(size_t first, size_t end)
+{
+    unsigned nodes = 0;
+
+    for (; first < end; nodes++) {
+        size_t size = first ? first & -first : (size_t)1 << 62;
+        while (size > end - first)
+            size /= 2;
+        first += size;
+    }
+    return nodes;
+}
+
+unsigned bp_fold_depth(size_t first, size_t end)
+{
+    unsigned most = 0;
+
+    for (size_t i = first; i < end; i++) {
+        unsigned nodes = nodes_of(first, i) + 1;
+        most = nodes > most ? nodes : most;
+    }
+    return most;
+}
+
 unsigned bp_fold_blocks(size_t shards)
 {
     unsigned levels = 0;

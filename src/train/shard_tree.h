@@ -44,6 +44,9 @@ void bp_fold_push(bp_fold *fold, const bp_kernels *kernels, size_t count, bp_nod
 /* The total of one node or more, in the memory of the first. */
 float *bp_fold_total(bp_fold *fold, const bp_kernels *kernels, size_t count);
 
+/* Most nodes that are alive while shards first ... end - 1 are folded, the one being made included. */
+unsigned bp_fold_depth(size_t first, size_t end);
+
 /* Most nodes that can be alive for any run of consecutive shards out of `shards`, the one being made included. */
 unsigned bp_fold_blocks(size_t shards);
 

@@ -243,7 +243,7 @@ Test(file, refusals_name_the_file_and_the_kind)
 
     cr_assert_eq(read_whole(".", 10, &memory, text, &size, &error), BP_BAD_FILE);
     cr_assert(strstr(error.text, "directory"), "%s", error.text);
-    cr_assert_eq(bp_file_open_read(".", &fd, NULL), BP_BAD_FILE);
+    cr_assert_eq(bp_file_open_read(".", &fd, NULL, NULL), BP_BAD_FILE);
     cr_assert_eq(read_whole("missing", 10, &memory, text, &size, &error), BP_IO);
     cr_assert_eq(error.system, ENOENT);
     cr_assert(strstr(error.text, "missing"), "%s", error.text);

@@ -25,7 +25,7 @@ static unsigned char *make_bytes(void)
     unsigned char *bytes = malloc(SIZE);
 
     for (size_t i = 0; i < SIZE; i++)
-        bytes[i] = (unsigned char)(int)(100 * scattered(1, i / 3));
+        bytes[i] = (unsigned char)(100 * scattered(1, i / 3));
     return bytes;
 }
 
@@ -183,4 +183,28 @@ Test(stream, a_growing_block_stops_at_its_limit)
         bp_stream_close(stream);
     }
     free(bytes);
+}
+
+/* A plain file is never moved; a packed one promises no more than a few times its own size. */
+Test(stream, a_block_begins_with_what_the_file_promises)
+{
+    bp_allocator allocator = bp_allocator_or_default(NULL);
+    const size_t large = 3000001, packed_begin = (size_t)1 << 20;
+    unsigned char *zeros = calloc(large, 1);
+    const char *const names[] = {"a", "a.gz"};
+
+    scratch_write("a", zeros, large);
+    append_gzip("a.gz", zeros, large);
+    for (size_t i = 0; i < 2; i++) {
+        bp_stream *stream;
+        void *block;
+        size_t size, capacity;
+        cr_assert_eq(bp_stream_open(names[i], NULL, &stream, NULL), BP_OK);
+        cr_assert_eq(bp_stream_read_up_to(stream, SIZE_MAX / 4, &block, &size, &capacity, NULL), BP_OK);
+        cr_assert_eq(size, large);
+        cr_assert_eq(capacity, i == 0 ? large + 1 : 4 * packed_begin, "%s: %zu bytes", names[i], capacity);
+        bp_release(&allocator, block, capacity);
+        bp_stream_close(stream);
+    }
+    free(zeros);
 }

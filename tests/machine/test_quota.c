@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* sched_setaffinity */
-#include "quota.h"
+#include "machine.h"
 
 #include <criterion/criterion.h>
 #include <sched.h>
@@ -171,7 +171,7 @@ Test(quota, the_mask_bounds_and_the_reason_says_which)
 
 Test(quota, this_process_follows_its_affinity_mask)
 {
-    char reason[BP_QUOTA_REASON];
+    bp_machine machine;
     cpu_set_t mask, one;
 
     cr_assert_eq(sched_getaffinity(0, sizeof mask, &mask), 0);
@@ -182,6 +182,7 @@ Test(quota, this_process_follows_its_affinity_mask)
             CPU_SET(cpu, &one);
     cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
     cr_assert_eq(bp_quota_affinity(), 1);
-    cr_assert_eq(bp_machine_threads(reason, sizeof reason), 1);
-    cr_assert_str_eq(reason, "1 physical core");
+    bp_machine_read(&machine);
+    cr_assert_eq(machine.threads, 1);
+    cr_assert_str_eq(machine.reason, "1 physical core");
 }

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "quota.h"
+#include "machine.h"
 
 static bp_topology of(const char *synthetic)
 {
@@ -83,7 +83,7 @@ Test(topology, this_machine_fits_in_its_affinity_mask_and_keeps_it)
 {
     cpu_set_t before, after;
     bp_topology topology;
-    char reason[BP_QUOTA_REASON];
+    bp_machine machine;
 
     cr_assert_eq(sched_getaffinity(0, sizeof before, &before), 0);
     cr_assert(bp_topology_load(NULL, &topology));
@@ -92,9 +92,18 @@ Test(topology, this_machine_fits_in_its_affinity_mask_and_keeps_it)
     cr_assert_leq(topology.threads, bp_quota_affinity());
     cr_assert_geq(topology.cores, 1);
     cr_assert_leq(topology.cores, topology.threads);
-    uint32_t threads = bp_machine_threads(reason, sizeof reason);
-    cr_assert_geq(threads, 1);
-    cr_assert_leq(threads, topology.cores);
-    cr_assert_gt(strlen(reason), 0);
-    cr_assert_eq(bp_machine_threads(NULL, 0), threads);
+    bp_machine_read(&machine);
+    cr_assert_geq(machine.threads, 1);
+    cr_assert_leq(machine.threads, topology.cores);
+    cr_assert_gt(strlen(machine.reason), 0);
+}
+
+Test(topology, all_cores_of_a_machine_that_is_imagined_may_be_used)
+{
+    bp_machine machine;
+
+    cr_assert(bp_machine_imagine("package:2 core:64 pu:2", &machine));
+    cr_assert_eq(machine.threads, 128, "hardware threads of a core share its units");
+    cr_assert_str_eq(machine.reason, "128 physical cores");
+    cr_assert_not(bp_machine_imagine("core:zero", &machine));
 }

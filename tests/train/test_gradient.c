@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "gradient.h"
+#include "grid.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -96,7 +97,7 @@ static void begin(engine *e, subject *s, const bp_settings *settings)
     bp_arena arena = {.base = NULL};
 
     e->s = s;
-    cr_assert_eq(bp_plan_make(&s->layout, settings, &e->plan, NULL), BP_OK);
+    cr_assert_eq(bp_plan_make(&s->layout, settings, NULL, &e->plan, NULL), BP_OK);
     for (size_t l = 0; s->whole && l < LAYERS; l++)
         e->plan.layer[l].shard_rows = e->plan.grain = e->plan.batch;
     carve(e, &arena);
@@ -127,18 +128,21 @@ static bp_tile tile_of(engine *e, bp_member member, size_t number)
 static void run(void *context, bp_member member)
 {
     engine *e = context;
-    bp_range rows = bp_team_range(member, e->s->m, e->plan.grain), tiles = bp_plan_tiles(&e->plan, &e->s->layout, member);
+    bp_range rows = bp_team_range(member, e->s->m, e->plan.grain);
     size_t chunk = e->plan.grain;
 
     bp_gradients_begin(&e->gradients, member);
     for (size_t row = rows.first; row < rows.end; row += chunk)
         bp_gradients_walk(&e->gradients, member, &e->pass, (bp_span){row, row + chunk < rows.end ? chunk : rows.end - row}, row);
     bp_team_barrier(member);
-    for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_tile tile = tile_of(e, member, number);
-        memcpy(e->result + tile.w, tile.dW, tile.rows * BP_PANEL * sizeof(float));
-        if (tile.db)
-            memcpy(e->result + tile.b, tile.db, BP_PANEL * sizeof(float));
+    for (uint32_t layer = 0; layer < LAYERS; layer++) {
+        bp_range tiles = bp_grid_tiles(&e->plan, &e->s->layout, layer, member);
+        for (size_t number = tiles.first; number < tiles.end; number++) {
+            bp_tile tile = tile_of(e, member, number);
+            memcpy(e->result + tile.w, tile.dW, tile.rows * BP_PANEL * sizeof(float));
+            if (tile.db)
+                memcpy(e->result + tile.b, tile.db, BP_PANEL * sizeof(float));
+        }
     }
 }
 

@@ -122,6 +122,21 @@ Test(shard_tree, no_run_of_shards_needs_more_than_its_blocks)
             walk(&w, first, numbers[i], bp_fold_blocks(numbers[i]));
 }
 
+Test(shard_tree, a_run_of_shards_needs_as_many_blocks_as_its_depth)
+{
+    for (size_t first = 0; first < 70; first++)
+        for (size_t end = first + 1; end < 140; end++) {
+            static float sum[COUNT];
+            bp_fold fold = {.depth = 0};
+            unsigned most = 0;
+            for (size_t s = first; s < end; s++) {
+                most = fold.depth + 1 > most ? fold.depth + 1 : most;
+                bp_fold_push(&fold, &bp_kernels_scalar, 0, (bp_node){s, 0, sum});
+            }
+            cr_assert_eq(bp_fold_depth(first, end), most, "shards %zu to %zu: %u blocks", first, end, most);
+        }
+}
+
 Test(shard_tree, what_a_fold_holds_are_nodes_of_the_tree_in_order)
 {
     static worker w;

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cost.h"
+
+#include <string.h>
+
+#include "plan.h"
+#include "shard_tree.h"
+#include "size.h"
+
+/* -------------------------------------------------------------------------------------------------------- what was measured */
+
+/* Of one core, operands in L2: operations or bytes in a nanosecond, nanoseconds for everything else. */
+typedef struct rates {
+    const char *kernels;
+    double rows;            /* operations of product_rows in a ns, whole panels */
+    double columns;         /* of product_columns */
+    size_t vector;          /* columns of a panel are padded to multiples of it */
+    double start;           /* steps that a chain's beginning and end are worth */
+    double call;            /* of a kernel */
+    double bend[5];         /* an element's activation or slope, by bp_activation */
+    double row, element;    /* gathered */
+    double example, output; /* of the loss */
+    double add;             /* an element of two sums */
+    double update[3];       /* a parameter, by moments; its copy in W^T included */
+} rates;
+
+/* avx512, avx2, scalar: `bench/model --constants` on a Xeon with 48 KiB L1d and 2 MiB L2 a core at 3.1-3.3 GHz. neon: twice
+ * 128 bits a cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns alone. */
+static const rates measured[] = {
+    {"avx512", 175, 165, 16, 4, 20, {0.00, 0.04, 0.04, 0.35, 0.45}, 15, 0.05, 15, 12, 0.04, {0.12, 0.20, 0.45}},
+    {"avx2", 85, 80, 8, 4, 20, {0.00, 0.06, 0.06, 0.70, 0.90}, 15, 0.08, 15, 12, 0.06, {0.16, 0.28, 0.70}},
+    {"neon", 42, 40, 4, 4, 20, {0.00, 0.12, 0.12, 1.40, 1.80}, 15, 0.16, 15, 12, 0.12, {0.30, 0.50, 1.40}},
+    {"scalar", 10, 10, 1, 2, 20, {0.00, 0.50, 0.50, 5.00, 7.00}, 15, 0.40, 15, 12, 0.50, {1.20, 2.00, 5.00}},
+};
+
+/* Where bytes come from. */
+typedef enum level { L2, L3, MEMORY, OTHERS, LEVELS } level;
+
+/* Bytes in a nanosecond to one core, the same machine (research: tile loads 170 and 29 from L2 and L3, read-modify-write of 1 GiB
+ * 29 on one core, 53 on two), the lines of other cores by way of L3; and what a NUMA node's memory gives to all of its cores. */
+static const double bandwidth[LEVELS] = {200, 20, 12, 12};
+#define NODE_BANDWIDTH 150.0
+
+/* Nanoseconds: of a barrier of two threads 300 (OpenMP's on two free cores), and more for each that counts itself in, since the
+ * counter's line goes from core to core; twice that between packages. Opening and closing a region: 800 for two. */
+#define BARRIER 200.0
+#define BARRIER_OF_THREAD 60.0
+#define FORK 600.0
+#define FORK_OF_THREAD 100.0
+
+/* Rows that forward takes through a layer together, and panels of a that the gradient takes (forward.c, phase.c). */
+#define ROWS_TOGETHER 256.0
+#define PANELS_TOGETHER 8
+
+static const rates *rates_of(const bp_kernels *kernels)
+{
+    size_t i = 0;
+
+    while (i + 1 < sizeof measured / sizeof *measured && strcmp(measured[i].kernels, kernels->name) != 0)
+        i++;
+    return &measured[i];
+}
+
+/* ----------------------------------------------------------------------------------------------------- one thread's phase */
+
+typedef struct model {
+    const bp_layout *layout;
+    const bp_plan *plan;
+    const bp_topology *machine;
+    const rates *rates;
+    double rows;   /* of the busiest thread */
+    double share;  /* of the tiles, the busiest thread's */
+    double others; /* of what was written by the whole team, the part that other threads wrote */
+    level level;   /* that holds what a thread touches between two uses of the same bytes */
+} model;
+
+/* What a thread does in a phase. */
+typedef struct load {
+    double ns;
+    double ahead[LEVELS];   /* bytes that are asked for while there is arithmetic to do: W, W^T */
+    double exposed[LEVELS]; /* bytes that are waited for */
+} load;
+
+static double ceiling(double count, double unit)
+{
+    double units = (double)(size_t)(count / unit);
+    return units * unit < count ? units + 1 : units;
+}
+
+static level level_of(const model *m, double bytes)
+{
+    const bp_topology *t = m->machine;
+
+    if (bytes <= (double)t->l2_bytes / t->l2_sharing)
+        return L2;
+    uint32_t sharing = m->plan->threads < t->l3_sharing ? m->plan->threads : t->l3_sharing;
+    return bytes <= (double)t->l3_bytes / sharing ? L3 : MEMORY;
+}
+
+static double bandwidth_of(const model *m, level from)
+{
+    double shared = NODE_BANDWIDTH * m->machine->numa_nodes / m->plan->threads;
+    return from == MEMORY && shared < bandwidth[MEMORY] ? shared : bandwidth[from];
+}
+
+static double microseconds(const model *m, const load *work)
+{
+    double ahead = 0, exposed = 0;
+
+    for (level from = L2; from < LEVELS; from++) {
+        ahead += work->ahead[from] / bandwidth_of(m, from);
+        exposed += work->exposed[from] / bandwidth_of(m, from);
+    }
+    return 1e-3 * ((ahead > work->ns ? ahead : work->ns) + exposed);
+}
+
+static double padded(const model *m, uint32_t columns)
+{
+    return (double)bp_size_round_up(columns, m->rates->vector);
+}
+
+/* Bytes that the team wrote before the last barrier: what others wrote comes out of their caches. */
+static void take_shared(const model *m, double bytes, double from[LEVELS])
+{
+    from[OTHERS] += bytes * m->others;
+    from[m->level] += bytes * (1 - m->others);
+}
+
+/* c [rows, n] = a [rows, k] b [k, n], b being a layer's W or W^T, and c's activation or slope. */
+static void multiply(const model *m, uint32_t k, uint32_t n, bp_activation bend, load *work)
+{
+    double blocks = ceiling(m->rows, ROWS_TOGETHER), weights = 4.0 * k * n;
+
+    work->ns += 2 * m->rows * (k + m->rates->start) * padded(m, n) / m->rates->rows;
+    work->ns += blocks * bp_panels(n) * m->rates->call + m->rows * n * m->rates->bend[bend];
+    work->exposed[m->level] += 4 * m->rows * (k + 2.0 * n);
+    take_shared(m, weights, work->ahead);
+    work->ahead[level_of(m, weights + 4 * ROWS_TOGETHER * (k + n))] += weights * (blocks - 1);
+}
+
+static double forward(const model *m)
+{
+    load work = {0};
+
+    for (uint32_t i = 0; i < m->layout->layers; i++)
+        multiply(m, m->layout->layer[i].k, m->layout->layer[i].n, m->layout->layer[i].activation, &work);
+    return microseconds(m, &work);
+}
+
+static double backward(const model *m)
+{
+    load work = {0};
+
+    for (uint32_t i = 1; i < m->layout->layers; i++)
+        multiply(m, m->layout->layer[i].n, m->layout->layer[i].k, m->layout->layer[i - 1].activation, &work);
+    return microseconds(m, &work);
+}
+
+static double gather(const model *m)
+{
+    uint32_t inputs = m->layout->layer[0].k;
+    load work = {.ns = m->rows * (m->rates->row + inputs * m->rates->element), .exposed = {[L3] = 4 * m->rows * inputs}};
+    return microseconds(m, &work);
+}
+
+static double loss(const model *m)
+{
+    return m->rows * (m->rates->example + m->layout->layer[m->layout->layers - 1].n * m->rates->output) * 1e-3;
+}
+
+/* Chains of dW over `rows` in `shards`, of a part of the layer. */
+static double chains(const model *m, const bp_layer *layer, double rows, double shards, double part)
+{
+    double tiles = part * layer->k_panels * layer->n_panels * shards;
+    return 2 * (rows + m->rates->start * shards) * part * layer->k * padded(m, layer->n) / m->rates->columns +
+           tiles * m->rates->call;
+}
+
+/* A layer in tiles: the owner of some takes all rows of their panels of a and dL/dz. */
+static void compute_tiles(const model *m, uint32_t number, load *work)
+{
+    const bp_layer *layer = &m->layout->layer[number];
+    double rows = (double)m->plan->batch, shards = ceiling(rows, (double)m->plan->layer[number].shard_rows);
+    double tiles = m->share * layer->k_panels * layer->n_panels, panel = 4 * rows * BP_PANEL;
+    double panels_of_a = tiles < layer->k_panels ? tiles : layer->k_panels;
+    double panels_of_d = ceiling(tiles, layer->k_panels) * ceiling(panels_of_a, PANELS_TOGETHER);
+
+    work->ns += chains(m, layer, rows, shards, m->share) + (shards - 1) * m->share * (double)bp_layer_floats(layer) * m->rates->add;
+    take_shared(m, panel * (panels_of_a + panels_of_d), work->exposed);
+}
+
+/* A layer in buffers: each thread's own shards, then the sum over threads of the slice that it owns. */
+static void fill_buffers(const model *m, uint32_t number, load *work)
+{
+    const bp_layer *layer = &m->layout->layer[number];
+    double shards = ceiling(m->rows, (double)m->plan->layer[number].shard_rows), floats = (double)bp_layer_floats(layer);
+    double buffers = 4 * floats * bp_fold_blocks((size_t)shards);
+
+    work->ns += chains(m, layer, m->rows, shards, 1) + (shards - 1) * floats * m->rates->add;
+    work->exposed[level_of(m, buffers)] += 12 * floats * shards;
+    work->ns += (m->plan->threads - 1) * m->share * floats * m->rates->add;
+    take_shared(m, 4 * m->share * floats * m->plan->threads, work->exposed);
+}
+
+static double gradient(const model *m)
+{
+    unsigned moments = m->plan->moments;
+    double floats = m->share * (double)m->layout->floats;
+    load work = {.ns = floats * m->rates->update[moments]};
+
+    work.ahead[m->level] += 4 * floats * (3 + 2 * moments); /* W read and written, W^T written, moments read and written */
+    for (uint32_t i = 0; i < m->layout->layers; i++)
+        m->plan->layer[i].buffered ? fill_buffers(m, i, &work) : compute_tiles(m, i, &work);
+    return microseconds(m, &work);
+}
+
+/* --------------------------------------------------------------------------------------------------------------- a step */
+
+/* Floats of a row in all of a and dL/dz. */
+static double row_floats(const bp_layout *layout)
+{
+    double panels = layout->layer[0].k_panels;
+
+    for (uint32_t i = 0; i < layout->layers; i++)
+        panels += 2.0 * layout->layer[i].n_panels;
+    return panels * BP_PANEL;
+}
+
+static model model_of(const bp_layout *layout, const bp_plan *plan, const bp_topology *machine)
+{
+    model m = {.layout = layout, .plan = plan, .machine = machine, .rates = rates_of(plan->kernels)};
+    bp_range first = bp_team_range((bp_member){0, plan->threads, NULL}, plan->batch, plan->grain);
+    double together = plan->chunk ? (double)bp_size_min(plan->chunk, plan->batch) : (double)first.end;
+    double floats = (double)layout->floats;
+
+    m.rows = (double)first.end;
+    m.share = ceiling((double)plan->tiles, plan->threads) / (double)plan->tiles;
+    m.others = 1 - 1.0 / plan->threads;
+    m.level = level_of(&m, 4 * (together * row_floats(layout) + floats * 2 + floats * m.share * plan->moments));
+    return m;
+}
+
+bp_cost bp_cost_of(const bp_layout *layout, const struct bp_plan *plan, const bp_topology *machine)
+{
+    model m = model_of(layout, plan, machine);
+    bp_cost cost = {gather(&m), forward(&m), loss(&m), backward(&m), gradient(&m), 0, 0, 0};
+
+    if (plan->threads > 1) {
+        cost.barriers = 2e-3 * (BARRIER + BARRIER_OF_THREAD * plan->threads) * (machine->packages > 1 ? 2 : 1);
+        cost.fork = 1e-3 * (FORK + FORK_OF_THREAD * plan->threads);
+    }
+    cost.step = cost.gather + cost.forward + cost.loss + cost.backward + cost.gradient + cost.barriers;
+    return cost;
+}

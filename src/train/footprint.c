@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "footprint.h"
+
+#include "backward.h"
+#include "gradient.h"
+#include "pass.h"
+#include "size.h"
+#include "trainer.h"
+#include "workspace.h"
+
+/* What does not fit a size is SIZE_MAX: no memory has it either. */
+static size_t times(size_t a, size_t b)
+{
+    size_t product;
+    return bp_size_mul(a, b, &product) ? product : SIZE_MAX;
+}
+
+static size_t plus(size_t a, size_t b)
+{
+    size_t sum;
+    return bp_size_add(a, b, &sum) ? sum : SIZE_MAX;
+}
+
+/* A pass of so many rows; d[0], dL/dx, belongs to the separate calls. */
+static size_t pass_bytes(const bp_layout *layout, size_t rows, bool backward)
+{
+    bp_arena arena = {.base = NULL};
+    bp_pass pass;
+
+    bp_pass_carve(&pass, layout, rows, backward, &arena);
+    if (arena.used == SIZE_MAX)
+        return SIZE_MAX;
+    return arena.used - (backward ? layout->layer[0].k_panels * bp_pass_panel(&pass) * sizeof(float) : 0);
+}
+
+static size_t activations(const bp_layout *layout, const bp_plan *plan)
+{
+    size_t training = plan->chunk ? times(plan->threads, pass_bytes(layout, bp_size_min(plan->chunk, plan->batch), true))
+                                  : pass_bytes(layout, plan->batch, true);
+    size_t validation = times(plan->threads, pass_bytes(layout, BP_BLOCK_ROWS, false));
+    return plus(plus(training, validation), times(plan->batch, sizeof(float) + sizeof(double))); /* weights, losses of rows */
+}
+
+/* Sums that a member's shards of a layer keep alive at once. */
+static unsigned depth_of(const bp_plan *plan, const bp_layer_plan *layer, bp_member member)
+{
+    bp_range rows = bp_team_range(member, plan->batch, plan->grain);
+    return bp_fold_depth(rows.first / layer->shard_rows, (rows.end + layer->shard_rows - 1) / layer->shard_rows);
+}
+
+static size_t buffers(const bp_layout *layout, const bp_plan *plan, bp_member member)
+{
+    size_t floats = 0;
+
+    for (uint32_t i = 0; i < layout->layers; i++)
+        if (plan->layer[i].buffered)
+            floats = plus(floats, times(depth_of(plan, &plan->layer[i], member), bp_layer_floats(&layout->layer[i])));
+    return times(floats, sizeof(float));
+}
+
+static size_t gradients(const bp_layout *layout, const bp_plan *plan)
+{
+    size_t bytes = 0, most = 0;
+
+    for (uint32_t i = 0; i < layout->layers; i++)
+        if (!plan->layer[i].buffered)
+            most = bp_size_max(most, bp_fold_depth(0, bp_plan_shards(&plan->layer[i], plan->batch)));
+    for (unsigned t = 0; t < plan->threads; t++)
+        bytes =
+            plus(bytes, plus(buffers(layout, plan, (bp_member){t, plan->threads, NULL}), most * BP_TILE_FLOATS * sizeof(float)));
+    return bytes;
+}
+
+/* W^T of all layers but the first, which a fit does not need. */
+static size_t transposed(const bp_layout *layout)
+{
+    size_t offset[BP_LAYERS_MAX], floats = bp_transposed_layout(layout, offset);
+    return (floats - (layout->layers > 1 ? offset[1] : floats)) * sizeof(float);
+}
+
+bp_footprint bp_footprint_of(const bp_layout *layout, const bp_plan *plan)
+{
+    size_t block = layout->floats * sizeof(float);
+    uint32_t inputs = layout->layer[0].k, outputs = layout->layer[layout->layers - 1].n;
+
+    return (bp_footprint){
+        .example = ((size_t)inputs + outputs) * sizeof(float) + sizeof(uint64_t),
+        .parameters = 3 * block,
+        .optimizer = plan->moments * block,
+        .activations = activations(layout, plan),
+        .gradients = gradients(layout, plan),
+        .packed = transposed(layout),
+        .state = sizeof(bp_trainer) + plan->threads * (sizeof(bp_slot) + sizeof(bp_pass) + sizeof(bp_gradient_thread) +
+                                                       layout->layers * sizeof(bp_fold)),
+    };
+}
+
+size_t bp_footprint_total(const bp_footprint *f, size_t examples)
+{
+    size_t parts[] = {f->parameters, f->optimizer, f->activations, f->gradients, f->packed, f->state};
+    size_t total = times(f->example, examples);
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        total = plus(total, parts[i]);
+    return total;
+}
