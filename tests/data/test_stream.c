@@ -25,7 +25,7 @@ static unsigned char *make_bytes(void)
     unsigned char *bytes = malloc(SIZE);
 
     for (size_t i = 0; i < SIZE; i++)
-        bytes[i] = (unsigned char)(100 * scattered(1, i / 3));
+        bytes[i] = (unsigned char)(int)(100 * scattered(1, i / 3));
     return bytes;
 }
 
