@@ -21,6 +21,7 @@
 
 #define BP_BENCH_WAYS 64
 #define BP_BENCH_ROUNDS 15
+#define BP_BENCH_EPOCH 16      /* steps of an epoch, at least */
 #define BP_BENCH_BLOCKS 100000 /* of one round */
 
 /* One way to compute the steps, and what was found. Seconds are of one step. */

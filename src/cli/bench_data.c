@@ -7,13 +7,16 @@
 #include "message.h"
 #include "size.h"
 
-#define MINIBATCHES 16             /* different ones, where they take no more than */
-#define BYTES ((uint64_t)64 << 20) /* this */
-#define EPOCH_ROWS 65536           /* at least, but for 16 long steps: the size of data sets that small networks are given */
+/* Different minibatches, and the bytes that they may take: as many as bench/peers.py gives the other trainers, since it matters
+ * in which cache they are. */
+#define MINIBATCHES 8
+#define BYTES ((uint64_t)256 << 20)
+#define EPOCH_ROWS 65536 /* at least: the size of data sets that small networks are given */
 
 static uint64_t different_rows(const bp_shape *shape)
 {
-    uint64_t batch = shape->settings.batch_size, fitting = BYTES / (batch * shape->inputs * sizeof(float));
+    uint64_t row = ((uint64_t)shape->inputs + shape->outputs) * sizeof(float);
+    uint64_t batch = shape->settings.batch_size, fitting = BYTES / (batch * row);
     return batch * (fitting < 1 ? 1 : fitting < MINIBATCHES ? fitting : MINIBATCHES);
 }
 
@@ -32,7 +35,7 @@ static bool take_memory(bp_bench *bench, uint64_t rows)
 
 int bp_bench_prepare(bp_bench *bench)
 {
-    uint64_t rows = different_rows(&bench->shape), least = bench->shape.settings.batch_size * MINIBATCHES;
+    uint64_t rows = different_rows(&bench->shape), least = bench->shape.settings.batch_size * BP_BENCH_EPOCH;
     bp_array x, y;
     bp_error error;
 

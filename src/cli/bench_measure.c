@@ -15,7 +15,6 @@
 
 #define BLOCK_SECONDS 1e-3 /* of a block at least, where the epoch is long enough */
 #define EPOCH_SECONDS 4e-3 /* of an epoch's steps at least, where there are rows enough */
-#define EPOCH_STEPS 16     /* at least */
 #define ROUND_SECONDS 0.1  /* at least: a fit tries both paces in its first 25 ms, and the median must not see it */
 #define ROUND_STEPS 8      /* at least, for the same reason */
 
@@ -83,9 +82,9 @@ static bp_status run_blocks(bp_bench *bench, bp_bench_way *way, double seconds, 
 
 static void choose_lengths(const bp_bench *bench, bp_bench_way *way, double step)
 {
-    uint64_t rows = EPOCH_STEPS * bench->shape.settings.batch_size;
+    uint64_t rows = BP_BENCH_EPOCH * bench->shape.settings.batch_size;
 
-    way->minibatches = EPOCH_STEPS;
+    way->minibatches = BP_BENCH_EPOCH;
     while (2 * rows <= bench->indices && (double)way->minibatches * step < EPOCH_SECONDS) {
         way->minibatches *= 2;
         rows *= 2;
@@ -127,7 +126,7 @@ static bp_status create_all(bp_bench *bench, bp_error *error)
 /* Lengths of blocks: from single steps first, which make short steps look long, then from blocks. */
 static bp_status choose(bp_bench *bench, bp_bench_way *way, double *step, bp_error *error)
 {
-    way->minibatches = EPOCH_STEPS;
+    way->minibatches = BP_BENCH_EPOCH;
     way->block = 1;
     for (int i = 0; i < 2; i++) {
         BP_TRY(run_blocks(bench, way, bench->seconds / 20, step, error));
