@@ -200,14 +200,14 @@ static void call_spread_f32(void *context)
 {
     operands *o = context;
     for (size_t i = 0; i < ELEMENTS; i += 1024)
-        o->kernels->spread_f32(1024, o->x + i, 1024, o->y + i / 32);
+        o->kernels->spread_f32(1, &(const float *){o->x + i}, 1024, 1024, o->y + i / 32);
 }
 
 static void call_spread_u8(void *context)
 {
     operands *o = context;
     for (size_t i = 0; i < ELEMENTS; i += 1024)
-        o->kernels->spread_u8(1024, o->bytes + i, 255, 1024, o->y + i / 32);
+        o->kernels->spread_u8(1, &(const uint8_t *){o->bytes + i}, 1024, 255, 1024, o->y + i / 32);
 }
 
 static const struct {

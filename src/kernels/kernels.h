@@ -99,14 +99,15 @@ typedef struct bp_kernels {
     /* to[32 c + r] = from[32 r + c] for r < rows <= 32 and c < columns <= 32; nothing else is written. */
     void (*transpose)(size_t rows, size_t columns, const float *from, float *to);
 
-    /* n floats into panels `panel` floats apart, and 0 up to the end of the last one's 32 columns. */
-    void (*spread_f32)(size_t n, const float *x, size_t panel, float *to);
+    /* `count` rows of n floats into panels `panel` floats apart, row r at 32 r of each, and 0 up to the end of the last one's 32
+     * columns. */
+    void (*spread_f32)(size_t count, const float *const *rows, size_t n, size_t panel, float *to);
+
+    /* The same for bytes over the divisor, rounded once. */
+    void (*spread_u8)(size_t count, const uint8_t *const *rows, size_t n, float divisor, size_t panel, float *to);
 
     /* 1 in column `hot` of n, 0 in all others up to the end of the last panel. */
     void (*one_hot)(size_t n, size_t hot, size_t panel, float *to);
-
-    /* The same for n bytes over the divisor, rounded once. */
-    void (*spread_u8)(size_t n, const uint8_t *x, float divisor, size_t panel, float *to);
 
     /* Multiply-adds in registers alone, on random operands, for the machine's peak: returns floating-point operations done;
      * *sink takes a value that depends on all of them. */

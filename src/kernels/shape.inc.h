@@ -21,26 +21,38 @@ static void transpose(size_t rows, size_t columns, const float *from, float *to)
             to[32 * c + r] = from[32 * r + c];
 }
 
-/* 0 from column n up to the end of its panel. */
-INLINED void clear_rest(size_t n, size_t panel, float *to)
-{
-    size_t column = n, end = (n + 31) / 32 * 32;
+/* Lines of 64 bytes that a row is asked for ahead of: rows are shuffled, so in no cache, and the processor sees through several
+ * that are read in turns only behind their first lines. */
+#define LINES_AHEAD 8
 
-    for (; column % VL; column++)
-        *PLACE(to, panel, column) = 0.0f;
-    for (; column < end; column += VL)
-        v_store(PLACE(to, panel, column), v_set(0.0f));
-}
-
-static void spread_f32(size_t n, const float *x, size_t panel, float *to)
+/* Up to 32 columns of a row into one panel's, and 0 behind them. */
+INLINED void spread_tail_f32(size_t columns, const float *x, float *to)
 {
     size_t column = 0;
 
-    for (; column + VL <= n; column += VL)
-        v_store(PLACE(to, panel, column), v_load(x + column));
-    for (; column < n; column++)
-        *PLACE(to, panel, column) = x[column];
-    clear_rest(n, panel, to);
+    for (; column < columns; column++)
+        to[column] = x[column];
+    for (; column < 32; column++)
+        to[column] = 0.0f;
+}
+
+/* Panel by panel, all rows: one page of the panel and one of each row are at hand, where row by row every 128 bytes would go
+ * to another page. */
+static void spread_f32(size_t count, const float *const *rows, size_t n, size_t panel, float *to)
+{
+    size_t column = 0;
+
+    for (; column + 32 <= n; column += 32)
+        for (size_t r = 0; r < count; r++) {
+            const float *x = rows[r] + column;
+            __builtin_prefetch(x + 16 * LINES_AHEAD);
+            __builtin_prefetch(x + 16 * LINES_AHEAD + 16);
+            UNROLLED
+            for (size_t i = 0; i < 32; i += VL)
+                v_store(PLACE(to, panel, column) + 32 * r + i, v_load(x + i));
+        }
+    for (size_t r = 0; r < count && column < n; r++)
+        spread_tail_f32(n - column, rows[r] + column, PLACE(to, panel, column) + 32 * r);
 }
 
 static void one_hot(size_t n, size_t hot, size_t panel, float *to)
@@ -65,16 +77,32 @@ static float quotient_of_one(float x, float divisor, float reciprocal)
     return __builtin_fmaf(__builtin_fmaf(-q, divisor, x), reciprocal, q);
 }
 
-static void spread_u8(size_t n, const uint8_t *x, float divisor, size_t panel, float *to)
+/* By the same operations: where the reciprocal is 0 or infinite, too. */
+INLINED void spread_tail_u8(size_t columns, const uint8_t *x, float divisor, float *to)
+{
+    size_t column = 0;
+
+    for (; column < columns; column++)
+        to[column] = quotient_of_one((float)x[column], divisor, 1.0f / divisor);
+    for (; column < 32; column++)
+        to[column] = 0.0f;
+}
+
+static void spread_u8(size_t count, const uint8_t *const *rows, size_t n, float divisor, size_t panel, float *to)
 {
     vf by = v_set(divisor), reciprocal = v_set(1.0f / divisor);
     size_t column = 0;
 
-    for (; column + VL <= n; column += VL)
-        v_store(PLACE(to, panel, column), quotient(v_load_u8(x + column), by, reciprocal));
-    for (; column < n; column++) /* by the same operations: where the reciprocal is 0 or infinite, too */
-        *PLACE(to, panel, column) = quotient_of_one((float)x[column], divisor, 1.0f / divisor);
-    clear_rest(n, panel, to);
+    for (; column + 32 <= n; column += 32)
+        for (size_t r = 0; r < count; r++) {
+            const uint8_t *x = rows[r] + column;
+            __builtin_prefetch(x + 64 * LINES_AHEAD);
+            UNROLLED
+            for (size_t i = 0; i < 32; i += VL)
+                v_store(PLACE(to, panel, column) + 32 * r + i, quotient(v_load_u8(x + i), by, reciprocal));
+        }
+    for (size_t r = 0; r < count && column < n; r++)
+        spread_tail_u8(n - column, rows[r] + column, divisor, PLACE(to, panel, column) + 32 * r);
 }
 
 /* A register tile's sums: enough chains to hide the latency of all multiply-add units, with the sum as the addend, since NEON

@@ -47,7 +47,7 @@ static void check_spread(const bp_kernels *table, size_t n, unsigned start, size
         x[j] = (unsigned char)(start + j);
     for (size_t i = 0; i < room; i++)
         to[i] = 7;
-    table->spread_u8(n, x, 255.0f, panel, to);
+    table->spread_u8(1, &(const unsigned char *){x}, n, 255.0f, panel, to);
     for (size_t i = 0; i < room; i++) {
         size_t j = i / panel * 32 + i % panel;
         float wanted = i % panel >= 32 ? 7 : j < n ? (float)((double)x[j] / 255) : 0;
@@ -80,7 +80,7 @@ static void check_row(const bp_kernels *table, size_t n, size_t hot, size_t pane
         x[j] = (float)j + 0.5f;
     for (size_t i = 0; i < 2 * room; i++)
         to[i] = 7;
-    table->spread_f32(n, x, panel, to);
+    table->spread_f32(1, &(const float *){x}, n, panel, to);
     table->one_hot(n, hot, panel, row);
     for (size_t i = 0; i < room; i++) {
         size_t j = i / panel * 32 + i % panel;
@@ -114,8 +114,8 @@ static void check_divisor(const bp_kernels *table, float divisor, bool sane)
 
     for (size_t j = 0; j < 263; j++)
         x[j] = (unsigned char)(j * 37 + 11);
-    table->spread_u8(263, x, divisor, 32, to);
-    scalar->spread_u8(263, x, divisor, 32, wanted);
+    table->spread_u8(1, &(const unsigned char *){x}, 263, divisor, 32, to);
+    scalar->spread_u8(1, &(const unsigned char *){x}, 263, divisor, 32, wanted);
     for (size_t j = 0; sane && j < 263; j++)
         wanted[j] = (float)((double)x[j] / (double)divisor);
     size_t j = first_difference(to, wanted, 263);
