@@ -48,6 +48,7 @@ typedef struct bp_bench {
     bp_bench_way way[BP_BENCH_WAYS];
     size_t ways;
 
+    size_t x_bytes, y_bytes;
     float *x, *y;
     bp_examples *examples;
     uint64_t *index; /* [indices]: rows of an epoch, which come again and again */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "memory.h"
 #include "message.h"
 #include "size.h"
 
@@ -20,14 +21,16 @@ static uint64_t different_rows(const bp_shape *shape)
     return batch * (fitting < 1 ? 1 : fitting < MINIBATCHES ? fitting : MINIBATCHES);
 }
 
+/* Examples lie as those of a file that was read do: in huge pages. */
 static bool take_memory(bp_bench *bench, uint64_t rows)
 {
-    size_t x_count, y_count;
+    bp_allocator allocator = bp_allocator_or_default(NULL);
 
-    if (!bp_size_mul((size_t)rows, bench->shape.inputs, &x_count) || !bp_size_mul((size_t)rows, bench->shape.outputs, &y_count))
+    if (!bp_size_mul((size_t)rows, bench->shape.inputs * sizeof *bench->x, &bench->x_bytes) ||
+        !bp_size_mul((size_t)rows, bench->shape.outputs * sizeof *bench->y, &bench->y_bytes))
         return false;
-    bench->x = calloc(x_count, sizeof *bench->x);
-    bench->y = calloc(y_count, sizeof *bench->y);
+    bench->x = bp_allocate(&allocator, bench->x_bytes);
+    bench->y = bp_allocate(&allocator, bench->y_bytes);
     bench->index = calloc((size_t)bench->indices, sizeof *bench->index);
     bench->block = calloc(BP_BENCH_BLOCKS, sizeof *bench->block);
     return bench->x && bench->y && bench->index && bench->block;
@@ -56,13 +59,15 @@ int bp_bench_prepare(bp_bench *bench)
 
 void bp_bench_free(bp_bench *bench)
 {
+    bp_allocator allocator = bp_allocator_or_default(NULL);
+
     for (size_t i = 0; i < bench->ways; i++) {
         bp_trainer_free(bench->way[i].trainer);
         bp_network_free(bench->way[i].network);
     }
     bp_examples_free(bench->examples);
-    free(bench->x);
-    free(bench->y);
+    bp_release(&allocator, bench->x, bench->x_bytes);
+    bp_release(&allocator, bench->y, bench->y_bytes);
     free(bench->index);
     free(bench->block);
 }

@@ -16,12 +16,15 @@ static uint64_t row_number(const uint64_t *rows, uint64_t first_row, size_t r)
 }
 
 /* A shuffled row is in no cache. */
-#define LINES_AHEAD 8
+#define BYTES_AHEAD 512
 
 static void prefetch_row(const bp_examples *examples, uint64_t row)
 {
-    for (size_t line = 0; line < LINES_AHEAD; line++)
-        __builtin_prefetch(row_of(examples, row) + 64 * line);
+    size_t element = examples->x_type == BP_TYPE_U8 ? 1 : sizeof(float);
+    size_t bytes = bp_size_min(examples->inputs * element, BYTES_AHEAD);
+
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(row_of(examples, row) + at);
 }
 
 /* At most ROWS_TOGETHER rows, those that `rows` names, or from first_row on. */

@@ -56,17 +56,20 @@ INLINED void tile_store(size_t rows, size_t vectors, vf sums[TILE_ROWS][TILE_VEC
             v_store(c + 32 * i + v * VL, sums[i][v]);
 }
 
-/* Chains end with + (+0): a product of zeros that came out as -0 is then +0, as if it had been skipped. */
+/* Chains end with + (+0): a product of zeros that came out as -0 is then +0, as if it had been skipped. Then the bias is added;
+ * (sum + 0) + bias has the bits of sum + (bias + 0), whichever of them are zeros of either sign. */
 INLINED void tile_finish(size_t rows, size_t vectors, const float *bias, vf sums[TILE_ROWS][TILE_VECTORS])
 {
+    vf addend[TILE_VECTORS];
+
+    UNROLLED
+    for (size_t v = 0; v < vectors; v++)
+        addend[v] = bias ? v_add(v_load(bias + v * VL), v_set(0.0f)) : v_set(0.0f);
     UNROLLED
     for (size_t i = 0; i < rows; i++)
         UNROLLED
-        for (size_t v = 0; v < vectors; v++) {
-            sums[i][v] = v_add(sums[i][v], v_set(0.0f));
-            if (bias)
-                sums[i][v] = v_add(sums[i][v], v_load(bias + v * VL));
-        }
+        for (size_t v = 0; v < vectors; v++)
+            sums[i][v] = v_add(sums[i][v], addend[v]);
 }
 
 /* ReLU and its slope are a comparison and a selection: they are done in the registers. */

@@ -44,9 +44,9 @@ static void spread_f32(size_t count, const float *const *rows, size_t n, size_t 
 
     for (; column + 32 <= n; column += 32)
         for (size_t r = 0; r < count; r++) {
-            const float *x = rows[r] + column;
-            __builtin_prefetch(x + 16 * LINES_AHEAD);
-            __builtin_prefetch(x + 16 * LINES_AHEAD + 16);
+            const float *x = rows[r] + column, *ahead = column + 16 * LINES_AHEAD < n ? x + 16 * LINES_AHEAD : x;
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + 16);
             UNROLLED
             for (size_t i = 0; i < 32; i += VL)
                 v_store(PLACE(to, panel, column) + 32 * r + i, v_load(x + i));
@@ -96,7 +96,7 @@ static void spread_u8(size_t count, const uint8_t *const *rows, size_t n, float 
     for (; column + 32 <= n; column += 32)
         for (size_t r = 0; r < count; r++) {
             const uint8_t *x = rows[r] + column;
-            __builtin_prefetch(x + 64 * LINES_AHEAD);
+            __builtin_prefetch(column + 64 * LINES_AHEAD < n ? x + 64 * LINES_AHEAD : x);
             UNROLLED
             for (size_t i = 0; i < 32; i += VL)
                 v_store(PLACE(to, panel, column) + 32 * r + i, quotient(v_load_u8(x + i), by, reciprocal));
