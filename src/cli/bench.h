@@ -50,6 +50,7 @@ typedef struct bp_bench {
 
     size_t x_bytes, y_bytes;
     float *x, *y;
+    int32_t *classes; /* [rows] */
     bp_examples *examples;
     uint64_t *index; /* [indices]: rows of an epoch, which come again and again */
     uint64_t indices;

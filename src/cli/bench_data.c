@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "examples.h"
 #include "memory.h"
 #include "message.h"
 #include "size.h"
@@ -31,9 +32,22 @@ static bool take_memory(bp_bench *bench, uint64_t rows)
         return false;
     bench->x = bp_allocate(&allocator, bench->x_bytes);
     bench->y = bp_allocate(&allocator, bench->y_bytes);
+    bench->classes = calloc((size_t)rows, sizeof *bench->classes);
     bench->index = calloc((size_t)bench->indices, sizeof *bench->index);
     bench->block = calloc(BP_BENCH_BLOCKS, sizeof *bench->block);
-    return bench->x && bench->y && bench->index && bench->block;
+    return bench->x && bench->y && bench->classes && bench->index && bench->block;
+}
+
+/* Targets of a cross-entropy as training has them from a file, and as the other trainers are given them: a number a row. */
+static void use_classes(bp_bench *bench)
+{
+    uint32_t outputs = bench->shape.outputs;
+
+    for (uint64_t row = 0; row < bench->examples->rows; row++)
+        while (bench->y[row * outputs + (uint64_t)bench->classes[row]] == 0)
+            bench->classes[row]++;
+    bench->examples->classes = bench->classes;
+    bench->examples->y = NULL;
 }
 
 int bp_bench_prepare(bp_bench *bench)
@@ -54,6 +68,8 @@ int bp_bench_prepare(bp_bench *bench)
     y = (bp_array){.data = bench->y, .type = BP_TYPE_F32, .rows = rows, .columns = bench->shape.outputs};
     if (bp_examples_borrow(&x, &y, NULL, NULL, &bench->examples, &error) != BP_OK)
         return bp_say_error(bench->arguments, &error);
+    if (bench->shape.settings.loss == BP_CROSS_ENTROPY)
+        use_classes(bench);
     return BP_EXIT_DONE;
 }
 
@@ -68,6 +84,7 @@ void bp_bench_free(bp_bench *bench)
     bp_examples_free(bench->examples);
     bp_release(&allocator, bench->x, bench->x_bytes);
     bp_release(&allocator, bench->y, bench->y_bytes);
+    free(bench->classes);
     free(bench->index);
     free(bench->block);
 }
