@@ -441,7 +441,7 @@ typedef struct bp_turn {
 } bp_turn;
 
 /* Steps many trainers, each with the bits that bp_trainer_step gives it. Networks are partitioned over the threads and each is
- * stepped by one thread, whatever its own settings say of threads. One parallel region a call; what takes less than some 20 us
+ * stepped by one thread, whatever its own settings say of threads. One parallel region a call; what takes less than some 100 us
  * in all stays on the caller's thread, and so does a call inside a parallel region of the caller's.
  *
  *   turns    [count]  no two of them with the same trainer, or with trainers of the same network; x and y may be shared

@@ -11,7 +11,9 @@
 #include "float_state.h"
 #include "size.h"
 
-/* Least microseconds of work that each thread must get, and what a step takes whatever its size. */
+/* Least microseconds of work in all: OpenMP's threads sleep where the caller was busy with other things since the last call,
+ * and take some 50 us to wake. Then of each thread, and what a step takes whatever its size. */
+#define LEAST_MICROSECONDS 100.0
 #define THREAD_MICROSECONDS 10.0
 #define STEP_MICROSECONDS 0.2
 
@@ -103,9 +105,9 @@ static BP_OUT_OF_LINE unsigned team_for(const bp_turn *turns, uint64_t count, ui
 
     for (uint64_t i = 0; i < samples; i++)
         sum += microseconds_of(&turns[i * (count / samples)]);
-    double worth = sum * ((double)count / (double)samples) / THREAD_MICROSECONDS;
+    double whole = sum * ((double)count / (double)samples), worth = whole / THREAD_MICROSECONDS;
     uint64_t most = threads < count ? threads : count;
-    return worth < 2.0 ? 1 : worth < (double)most ? (unsigned)worth : (unsigned)most;
+    return whole < LEAST_MICROSECONDS ? 1 : worth < (double)most ? (unsigned)worth : (unsigned)most;
 }
 
 unsigned bp_turns_threads(const bp_turn *turns, uint64_t count, uint32_t threads)

@@ -12,8 +12,9 @@
 
 #include "helper_malloc.h"
 #include "problem.h"
+#include "turns.h"
 
-enum { CROWD = 24, BATCH = 50, INPUTS = 20, HIDDEN = 70, OUTPUTS = 3, PARAMETERS = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS };
+enum { CROWD = 24, BATCH = 100, INPUTS = 20, HIDDEN = 70, OUTPUTS = 3, PARAMETERS = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS };
 
 /* Without inexact, which clang's OpenMP raises when it starts its threads. */
 #define TRAPS (FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW)
@@ -70,6 +71,7 @@ static bool same(const crowd *got, const crowd *wanted)
 static void usual(crowd *c, const problem *p)
 {
     crowd_create(c, p);
+    cr_assert_eq(bp_turns_threads(c->turn, CROWD, 3), 3, "a team is what these tests are about");
     cr_assert_eq(bp_trainers_step(c->turn, CROWD, 1, NULL), BP_OK);
 }
 
