@@ -4,12 +4,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 
-#define DL (VL > 1 ? VL / 2 : 1) /* doubles of a vector */
-#define HALVES (VL / DL)         /* vectors that hold a double for each lane of a vf */
+#define DL (sizeof(vd) / sizeof(double)) /* doubles of a vector */
+#define HALVES (VL / DL)                 /* vectors that hold a double for each lane of a vf */
 
-typedef double vd __attribute__((vector_size(DL * sizeof(double))));
-typedef int64_t vl __attribute__((vector_size(DL * sizeof(int64_t))));
-typedef float vh __attribute__((vector_size(DL * sizeof(float))));
+typedef int64_t vl __attribute__((vector_size(sizeof(vd))));
 
 INLINED vd d_set(double a)
 {
@@ -27,14 +25,6 @@ INLINED vl l_set(int64_t a)
     for (size_t j = 0; j < DL; j++)
         v[j] = a;
     return v;
-}
-
-/* DL floats, widened. */
-INLINED vd d_load_floats(const float *p)
-{
-    vh v;
-    memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, vd);
 }
 
 INLINED void d_store(double *p, vd v) { memcpy(p, &v, sizeof v); }

@@ -57,6 +57,32 @@ typedef struct bp_update {
     bool nesterov;
 } bp_update;
 
+/* A network of one hidden layer and one output. */
+#define BP_TINY_WIDTH 32 /* inputs, and hidden units, at most */
+#define BP_TINY_ROWS 64  /* rows that pass at a time */
+
+/* x, a and dL/dz of those rows: half of an L1. They begin a third of a page apart: a load that waits for a store to the same place
+ * of another page is slow (8-16-1, 32 rows: a shard 0.28 us, so 0.2). */
+#define BP_TINY_BLOCK (BP_TINY_ROWS * 32 + 336)
+#define BP_TINY_SCRATCH (3 * BP_TINY_BLOCK)
+
+typedef struct bp_tiny {
+    size_t k, n;                            /* inputs, hidden units */
+    void (*activate)(size_t count, float *z); /* of the table: which activation it is */
+    bool logistic;                          /* binary cross entropy; else squared error */
+    const float *w1, *b1;                   /* [k][32], [32] */
+    const float *w2, *b2;                   /* W^T: [32], and one number */
+    float *scratch;                         /* [BP_TINY_SCRATCH] */
+} bp_tiny;
+
+/* Rows of examples, in floats: rows[i], or first + i where rows is NULL. */
+typedef struct bp_tiny_rows {
+    const float *x, *y, *weight; /* weight NULL: all 1 */
+    size_t x_stride, y_stride;
+    const uint64_t *rows;
+    uint64_t first;
+} bp_tiny_rows;
+
 typedef struct bp_kernels {
     const char *name;
 
@@ -84,6 +110,10 @@ typedef struct bp_kernels {
     /* m rows of n outputs in panels `panel` floats apart: d holds y, with 0 behind the last column, and gets (p - y) w, p the
      * prediction that the loss makes of z; losses [m] get w L. weight [m], NULL: all 1. By bp_loss, from the first that is one on. */
     void (*loss[3])(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses);
+
+    /* The gradient of m rows, chains over all of them: dW [k][32], db [32] of the hidden layer, dW as a row [32], db in the first
+     * of 32 of the output; what lies behind the last column is worth nothing. losses [m] get w L; true where all are finite. */
+    bool (*tiny)(const bp_tiny *network, const bp_tiny_rows *rows, size_t m, float *gradient, double *losses);
 
     /* z becomes the prediction, in place: softmax of one row; the logistic function is activate[BP_SIGMOID]. */
     void (*softmax)(size_t n, size_t panel, float *z);

@@ -112,7 +112,7 @@ INLINED void end_rows(const turned *t, const vd loss[HALVES], double *losses)
 
     v_store(weight, t->weight);
     for (size_t h = 0; h < HALVES; h++)
-        d_store(value + h * DL, d_load_floats(weight + h * DL) * loss[h]);
+        d_store(value + h * DL, v_load_wide(weight + h * DL) * loss[h]);
     for (size_t r = 0; r < t->rows; r++)
         losses[r] = value[r];
 }
@@ -136,7 +136,7 @@ INLINED void take_column(const turned *t, bool logistic, float *z, float *d, row
     vd term[HALVES];
 
     for (size_t h = 0; h < HALVES; h++) {
-        vd value = d_load_floats(z + h * DL), y = d_load_floats(d + h * DL);
+        vd value = v_load_wide(z + h * DL), y = v_load_wide(d + h * DL);
         term[h] = logistic ? logistic_term(value, y) : squared_term(value, y);
     }
     sums_add(loss, term);
@@ -189,8 +189,8 @@ INLINED void weigh_column(const float *z, const float *d, weighed *w)
     vd y[HALVES], inner[HALVES];
 
     for (size_t h = 0; h < HALVES; h++) {
-        y[h] = d_load_floats(d + h * DL);
-        inner[h] = d_select(y[h] == d_set(0.0), d_set(0.0), y[h] * d_load_floats(z + h * DL));
+        y[h] = v_load_wide(d + h * DL);
+        inner[h] = d_select(y[h] == d_set(0.0), d_set(0.0), y[h] * v_load_wide(z + h * DL));
     }
     sums_add(&w->mass, y);
     sums_add(&w->inner, inner);
@@ -278,7 +278,7 @@ static void cross_entropy(size_t m, size_t n, size_t panel, const float *z, cons
         v_store(most, max);
         v_store(sums_of, sum);
         for (size_t h = 0; h < HALVES; h++)
-            loss[h] = (d_load_floats(most + h * DL) + d_log(d_load_floats(sums_of + h * DL))) * sums_total(&w.mass, h) -
+            loss[h] = (v_load_wide(most + h * DL) + d_log(v_load_wide(sums_of + h * DL))) * sums_total(&w.mass, h) -
                       sums_total(&w.inner, h);
         end_rows(&t, loss, losses + first);
         descend_rows(&t, max, sum);

@@ -15,6 +15,7 @@
 #include "loss.inc.h"
 #include "optimizer.inc.h"
 #include "shape.inc.h"
+#include "tiny.inc.h"
 
 #define TEXT_OF(name) #name
 #define NAME_OF(name) TEXT_OF(name)
@@ -28,6 +29,7 @@ const bp_kernels ISA(bp_kernels) = {
     .activate = {identity_activate, relu_activate, leaky_relu_activate, sigmoid_activate, tanh_activate},
     .slope = {identity_descend, relu_descend, leaky_relu_descend, sigmoid_descend, tanh_descend},
     .loss = {squared_error, cross_entropy, binary_cross_entropy},
+    .tiny = tiny,
     .softmax = softmax,
     .sgd = sgd,
     .momentum = momentum,

@@ -14,11 +14,18 @@
 #define ISA(name) name##_avx2
 
 typedef __m256 vf;
+typedef __m256d vd;
 typedef __m256i vi;
 typedef __m256 vm;
 
 static inline vf v_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline vd v_load_wide(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 static inline void v_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
+static inline vf v_load_some(const float *p, size_t count)
+{
+    __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), lanes));
+}
 static inline vf v_set(float a) { return _mm256_set1_ps(a); }
 static inline vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
@@ -67,4 +74,22 @@ static inline void v_transpose(vf r[VL])
         r[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
         r[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
     }
+}
+
+static inline __m256 two_halves(const float *p, size_t stride)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + 4 * stride), 1);
+}
+
+static inline void v_load_four(const float *p, size_t stride, vf columns[4])
+{
+    __m256 a = two_halves(p, stride), b = two_halves(p + stride, stride);
+    __m256 c = two_halves(p + 2 * stride, stride), d = two_halves(p + 3 * stride, stride);
+    __m256 low_ab = _mm256_unpacklo_ps(a, b), low_cd = _mm256_unpacklo_ps(c, d);
+    __m256 high_ab = _mm256_unpackhi_ps(a, b), high_cd = _mm256_unpackhi_ps(c, d);
+
+    columns[0] = _mm256_shuffle_ps(low_ab, low_cd, 0x44);
+    columns[1] = _mm256_shuffle_ps(low_ab, low_cd, 0xee);
+    columns[2] = _mm256_shuffle_ps(high_ab, high_cd, 0x44);
+    columns[3] = _mm256_shuffle_ps(high_ab, high_cd, 0xee);
 }

@@ -14,11 +14,14 @@
 #define ISA(name) name##_avx512
 
 typedef __m512 vf;
+typedef __m512d vd;
 typedef __m512i vi;
 typedef __mmask16 vm;
 
 static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline vd v_load_wide(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 static inline void v_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+static inline vf v_load_some(const float *p, size_t count) { return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p); }
 static inline vf v_set(float a) { return _mm512_set1_ps(a); }
 static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
@@ -73,4 +76,26 @@ static inline void v_transpose(vf r[VL])
         r[4 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0x88);
         r[12 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0xdd);
     }
+}
+
+/* Four rows' quarters come together as they are loaded: half the shuffles of v_transpose, which only one unit does. */
+static inline __m512 four_quarters(const float *p, size_t stride)
+{
+    __m512 q = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    q = _mm512_mask_broadcast_f32x4(q, 0x00f0, _mm_loadu_ps(p + 4 * stride));
+    q = _mm512_mask_broadcast_f32x4(q, 0x0f00, _mm_loadu_ps(p + 8 * stride));
+    return _mm512_mask_broadcast_f32x4(q, 0xf000, _mm_loadu_ps(p + 12 * stride));
+}
+
+static inline void v_load_four(const float *p, size_t stride, vf columns[4])
+{
+    __m512 a = four_quarters(p, stride), b = four_quarters(p + stride, stride);
+    __m512 c = four_quarters(p + 2 * stride, stride), d = four_quarters(p + 3 * stride, stride);
+    __m512 low_ab = _mm512_unpacklo_ps(a, b), low_cd = _mm512_unpacklo_ps(c, d);
+    __m512 high_ab = _mm512_unpackhi_ps(a, b), high_cd = _mm512_unpackhi_ps(c, d);
+
+    columns[0] = _mm512_shuffle_ps(low_ab, low_cd, 0x44);
+    columns[1] = _mm512_shuffle_ps(low_ab, low_cd, 0xee);
+    columns[2] = _mm512_shuffle_ps(high_ab, high_cd, 0x44);
+    columns[3] = _mm512_shuffle_ps(high_ab, high_cd, 0xee);
 }

@@ -15,11 +15,20 @@
 #define ISA(name) name##_neon
 
 typedef float32x4_t vf;
+typedef float64x2_t vd;
 typedef uint32x4_t vi;
 typedef uint32x4_t vm;
 
 static inline vf v_load(const float *p) { return vld1q_f32(p); }
+static inline vd v_load_wide(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
 static inline void v_store(float *p, vf a) { vst1q_f32(p, a); }
+static inline vf v_load_some(const float *p, size_t count)
+{
+    float all[VL] = {0};
+
+    memcpy(all, p, count * sizeof *p);
+    return v_load(all);
+}
 static inline vf v_set(float a) { return vdupq_n_f32(a); }
 static inline vf v_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf v_sub(vf a, vf b) { return vsubq_f32(a, b); }
@@ -60,4 +69,11 @@ static inline void v_transpose(vf r[VL])
     r[1] = vreinterpretq_f32_f64(vtrn1q_f64(odd0, odd2));
     r[2] = vreinterpretq_f32_f64(vtrn2q_f64(even0, even2));
     r[3] = vreinterpretq_f32_f64(vtrn2q_f64(odd0, odd2));
+}
+
+static inline void v_load_four(const float *p, size_t stride, vf columns[4])
+{
+    for (size_t i = 0; i < 4; i++)
+        columns[i] = v_load(p + i * stride);
+    v_transpose(columns);
 }

@@ -14,11 +14,14 @@
 #define ISA(name) name##_scalar
 
 typedef float vf;
+typedef double vd __attribute__((vector_size(8))); /* doubles: as many as there are, or half as many as floats */
 typedef uint32_t vi;
 typedef bool vm;
 
 static inline vf v_load(const float *p) { return *p; }
+static inline vd v_load_wide(const float *p) { return (vd){(double)*p}; }
 static inline void v_store(float *p, vf a) { *p = a; }
+static inline vf v_load_some(const float *p, size_t count) { (void)count; return *p; } /* the first ones, then 0 */
 static inline vf v_set(float a) { return a; }
 static inline vf v_add(vf a, vf b) { return a + b; }
 static inline vf v_sub(vf a, vf b) { return a - b; }
@@ -43,3 +46,9 @@ static inline vf v_from_bits(vi i) { vf a; memcpy(&a, &i, sizeof a); return a; }
 static inline vf v_copysign(vf a, vf sign) { return __builtin_copysignf(a, sign); }
 static inline vf v_load_u8(const uint8_t *p) { return (float)*p; }
 static inline void v_transpose(vf rows[VL]) { (void)rows; }
+static inline void v_load_four(const float *p, size_t stride, vf columns[4]) /* four columns of VL rows */
+{
+    (void)stride;
+    for (int j = 0; j < 4; j++)
+        columns[j] = p[j];
+}

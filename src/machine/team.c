@@ -69,6 +69,8 @@ void bp_team_barrier(bp_member member)
 
 bp_range bp_team_range(bp_member member, size_t count, size_t grain)
 {
+    if (member.threads == 1)
+        return (bp_range){0, count};
     size_t units = (count + grain - 1) / grain;
     size_t least = units / member.threads, more = units % member.threads;
     size_t first = least * member.index + bp_size_min(member.index, more);

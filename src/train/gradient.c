@@ -112,6 +112,26 @@ static float *fold_threads(bp_gradients *gradients, unsigned threads, uint32_t l
     return bp_fold_total(&total, gradients->plan->kernels, count);
 }
 
+/* Shards of all layers at once are counted by the first one's fold. */
+float *bp_gradients_next(const bp_gradients *gradients, bp_member member)
+{
+    const bp_gradient_thread *thread = &gradients->thread[member.index];
+    return thread->buffers + thread->fold[0].depth * gradients->layout->floats;
+}
+
+void bp_gradients_push(bp_gradients *gradients, bp_member member, size_t shard, size_t count)
+{
+    bp_node node = {shard, 0, bp_gradients_next(gradients, member)};
+    bp_fold_push(&gradients->thread[member.index].fold[0], gradients->plan->kernels, count, node);
+}
+
+float *bp_gradients_total(bp_gradients *gradients, bp_member member, size_t count)
+{
+    if (member.threads == 1)
+        return bp_fold_total(&gradients->thread[0].fold[0], gradients->plan->kernels, count);
+    return fold_threads(gradients, member.threads, 0, 0, count);
+}
+
 static void reduce_buffers(bp_gradients *gradients, bp_member member, bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];

@@ -42,6 +42,12 @@ void bp_gradients_begin(bp_gradients *gradients, bp_member member);
  * member's rows come in ascending order, each once. */
 void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row);
 
+/* For those who make the gradient of a shard, `count` floats of all layers, in their own way: where the member's next one goes;
+ * that it is there; and the total of all members, after the barrier. */
+float *bp_gradients_next(const bp_gradients *gradients, bp_member member);
+void bp_gradients_push(bp_gradients *gradients, bp_member member, size_t shard, size_t count);
+float *bp_gradients_total(bp_gradients *gradients, bp_member member, size_t count);
+
 /* Rows of a part in which a layer's tiles are walked, for a minibatch of m: m itself, but for long chains. */
 size_t bp_gradients_part(const bp_gradients *gradients, uint32_t layer, size_t m);
 

@@ -51,6 +51,7 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     trainer->snapshot = take_floats(arena, layout->floats);
     trainer->best = take_floats(arena, layout->floats);
     carve_passes(trainer, layout, arena);
+    trainer->tiny = trainer->plan.tiny ? take_floats(arena, trainer->plan.threads * (size_t)BP_TINY_SCRATCH) : NULL;
     trainer->weight = take_floats(arena, trainer->plan.batch);
     trainer->losses = bp_arena_take(arena, trainer->plan.batch, sizeof(double));
     bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, trainer->gradient, arena);

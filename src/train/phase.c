@@ -14,7 +14,7 @@
 #include "schedule.h"
 #include "size.h"
 #include "sum.h"
-#include "trainer.h"
+#include "tiny.h"
 
 double bp_clock(void)
 {
@@ -138,17 +138,35 @@ void bp_phase_clear(bp_trainer *trainer)
     memset(trainer->slot, 0, trainer->plan.threads * sizeof *trainer->slot);
 }
 
-void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch)
+static bool rows_in_phases(bp_trainer *trainer, bp_member member, bp_range rows, const bp_minibatch *minibatch)
 {
     size_t chunk = trainer->plan.chunk;
-    bp_range rows = bp_team_range(member, minibatch->m, trainer->plan.grain);
 
-    bp_gradients_begin(&trainer->gradients, member);
     if (!chunk)
         together(trainer, member, (bp_span){rows.first, rows.end - rows.first}, minibatch);
     for (size_t row = rows.first; chunk && row < rows.end; row += chunk)
         through(trainer, member, &trainer->chunk[member.index], (bp_span){0, bp_size_min(chunk, rows.end - row)}, row, minibatch);
-    trainer->slot[member.index].bad_loss = !all_finite(trainer->losses, rows);
+    return all_finite(trainer->losses, rows);
+}
+
+/* All of it counts as forward. */
+static bool tiny_rows(bp_trainer *trainer, bp_member member, bp_range rows, const bp_minibatch *minibatch)
+{
+    double since = trainer->timed ? bp_clock() : 0.0;
+    bool finite = bp_tiny_rows_phase(trainer, member, rows, minibatch);
+
+    lap(trainer, member, BP_PHASE_FORWARD, &since);
+    return finite;
+}
+
+void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch)
+{
+    bp_range rows = bp_team_range(member, minibatch->m, trainer->plan.grain);
+
+    bp_gradients_begin(&trainer->gradients, member);
+    bool finite =
+        trainer->plan.tiny ? tiny_rows(trainer, member, rows, minibatch) : rows_in_phases(trainer, member, rows, minibatch);
+    trainer->slot[member.index].bad_loss = !finite;
 }
 
 bool bp_phase_loss_is_finite(const bp_trainer *trainer, bp_member member)
@@ -293,10 +311,9 @@ static void finish_layer(bp_trainer *trainer, bp_member member, bp_span rows, si
         }
 }
 
-void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
+static void finish_tiles(bp_trainer *trainer, bp_member member, size_t m)
 {
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
-    double since = trainer->timed ? bp_clock() : 0.0;
 
     for (uint32_t number = trainer->network->layout.layers; number-- > 0;) {
         bp_range range = bp_grid_tiles(&trainer->plan, &trainer->network->layout, number, member);
@@ -304,6 +321,16 @@ void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
         for (size_t row = 0; row < m; row += part)
             finish_layer(trainer, member, (bp_span){row, bp_size_min(part, m - row)}, m, number, range, &biases);
     }
+}
+
+void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
+{
+    double since = trainer->timed ? bp_clock() : 0.0;
+
+    if (!trainer->plan.tiny)
+        finish_tiles(trainer, member, m);
+    else if (member.index == 0)
+        bp_tiny_update(trainer, member);
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
 }
 

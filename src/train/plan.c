@@ -51,10 +51,18 @@ static void cut_tiles(const bp_layout *layout, bp_plan *plan)
 
 /* ---------------------------------------------------------------------------------------------------- team and gradient */
 
+/* What the kernel takes. */
+static bool is_tiny(const bp_layout *layout)
+{
+    const bp_layer *layer = layout->layer;
+    return layout->layers == 2 && layer[1].n == 1 && layer[0].k <= BP_TINY_WIDTH && layer[0].n <= BP_TINY_WIDTH;
+}
+
 static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
 {
     size_t most = 1;
 
+    plan->tiny = buffers && is_tiny(layout);
     plan->grain = 1;
     for (uint32_t i = 0; i < layout->layers; i++) {
         bp_layer_plan *layer = &plan->layer[i];
@@ -99,6 +107,8 @@ static double choose_gradient(const question *q, unsigned threads, bp_plan *plan
     if (q->settings->gradient != BP_GRADIENT_AUTO)
         return consider(q, threads, q->settings->gradient == BP_GRADIENT_BUFFERS, plan);
     double buffers = consider(q, threads, true, plan);
+    if (plan->tiny)
+        return buffers;
     bool allowed = gradients_share(q->layout, plan) <= BP_GRADIENT_SHARE;
     double tiles = consider(q, threads, false, plan);
     return allowed && NEAR_BEST * buffers < tiles ? consider(q, threads, true, plan) : tiles;
@@ -113,6 +123,8 @@ static void say_gradient(const question *q, bp_plan *plan)
     consider(q, plan->threads, !buffers, &other);
     if (q->settings->gradient != BP_GRADIENT_AUTO)
         snprintf(reason, sizeof plan->gradient_reason, "as was asked for");
+    else if (plan->tiny)
+        snprintf(reason, sizeof plan->gradient_reason, "the network is tiny: a shard's rows take one call, in registers and L1");
     else if (!buffers && NEAR_BEST * other.cost.step < plan->cost.step)
         snprintf(reason, sizeof plan->gradient_reason, "buffers would take up %.0f %% of all memory, more than %.0f %%",
                  100 * gradients_share(q->layout, &other), 100 * BP_GRADIENT_SHARE);

@@ -75,6 +75,7 @@ struct bp_trainer {
 
     bp_pass pass;   /* the whole minibatch */
     bp_pass *chunk; /* [threads], a thread's rows of the moment, where the plan takes them in chunks */
+    float *tiny;    /* [threads][BP_TINY_SCRATCH], where the plan says so */
     float *weight;  /* [batch] */
     double *losses; /* [batch], w L of each row */
     bp_gradients gradients;

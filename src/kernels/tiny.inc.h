@@ -1,0 +1,343 @@
+/* A network of one hidden layer and one output on the rows of a shard, from gathering to the gradient, in registers and L1.
+ *
+ * Vectors run over hidden units, but for the output's z, L and dL/dz: there they run over rows, since a vector over one output
+ * would hold one number. Rows pass in groups; the chains of dW and db go on from group to group in the gradient itself.
+ *
+ * The + (+0) that ends a chain of z or dL/da is left out: the sign of a zero there reaches sums alone, and those of dW and db end
+ * with it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* ------------------------------------------------------------------------------------------------------------- tiles */
+
+/* Rows that pass together: x, a and dL/dz of the hidden layer; y, w, and z, then dL/dz, of the output, with room for a last vector. */
+typedef struct group {
+    size_t rows;
+    bp_chain chain;
+    float *x, *a, *d; /* [rows][32] */
+    _Alignas(64) float y[BP_TINY_ROWS + 16], weight[BP_TINY_ROWS + 16], dz[BP_TINY_ROWS + 16];
+} group;
+
+/* Rows of a = x W + b: chains over `count` inputs. */
+INLINED void fused_rows(size_t rows, size_t vectors, size_t count, const float *x, const float *w, const float *bias, bool relu, float *a)
+{
+    vf sums[TILE_ROWS][TILE_VECTORS], zero = v_set(0.0f);
+
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++)
+            sums[i][v] = zero;
+    for (size_t s = 0; s < count; s++)
+        tile_step(rows, vectors, x + s, 32, w + 32 * s, sums);
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++) {
+            vf z = v_add(sums[i][v], v_load(bias + v * VL));
+            v_store(a + 32 * i + v * VL, relu ? relu_value(z) : z);
+        }
+}
+
+/* Rows of dW = x^T dL/dz: chains over `count` examples. */
+INLINED void fused_columns(size_t rows, size_t vectors, size_t count, const float *x, const float *d, bp_chain chain, float *c)
+{
+    vf sums[TILE_ROWS][TILE_VECTORS], zero = v_set(0.0f);
+
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++)
+            sums[i][v] = chain & BP_CHAIN_FIRST ? zero : v_load(c + 32 * i + v * VL);
+    for (size_t s = 0; s < count; s++)
+        tile_step(rows, vectors, x + 32 * s, 1, d + 32 * s, sums);
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++)
+            v_store(c + 32 * i + v * VL, chain & BP_CHAIN_LAST ? v_add(sums[i][v], zero) : sums[i][v]);
+}
+
+/* The first rows of dW in one vector of columns, and all else that runs over the same rows of dL/dz: where the activation is ReLU,
+ * dL/dz itself; then db, and dW of the output layer, as a row. */
+INLINED void fused_first(size_t rows, const bp_tiny *t, const group *g, size_t column, float *dw1, float *db1, float *dw2)
+{
+    vf sums[TILE_ROWS], zero = v_set(0.0f), w2 = v_load(t->w2 + column);
+    const float *x = g->x, *a = g->a + column;
+    float *to = g->d + column;
+    bool first = g->chain & BP_CHAIN_FIRST, last = g->chain & BP_CHAIN_LAST, relu = t->activate == relu_activate;
+    vf biases = first ? zero : v_load(db1 + column), weights = first ? zero : v_load(dw2 + column);
+
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        sums[i] = first ? zero : v_load(dw1 + 32 * i + column);
+    for (size_t r = 0; r < g->rows; r++, x += 32, a += 32, to += 32) {
+        vf output = v_set(g->dz[r]), value = v_load(a), d;
+        if (relu)
+            v_store(to, d = relu_slope(value, v_mul(output, w2)));
+        else
+            d = v_load(to);
+        biases = v_add(biases, d);
+        weights = v_fma(value, output, weights);
+        UNROLLED
+        for (size_t i = 0; i < rows; i++)
+            sums[i] = v_fma(v_set(x[i]), d, sums[i]);
+    }
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        v_store(dw1 + 32 * i + column, last ? v_add(sums[i], zero) : sums[i]);
+    v_store(db1 + column, last ? v_add(biases, zero) : biases);
+    v_store(dw2 + column, last ? v_add(weights, zero) : weights);
+}
+
+typedef void fused_first_tile(const bp_tiny *t, const group *g, size_t column, float *dw1, float *db1, float *dw2);
+typedef void fused_rows_tile(size_t count, const float *x, const float *w, const float *bias, bool relu, float *a);
+typedef void fused_columns_tile(size_t count, const float *x, const float *d, bp_chain chain, float *c);
+
+#undef TILE
+#define TILE(R, V)                                                                                                             \
+    OUT_OF_LINE void fused_rows_##R##x##V(size_t count, const float *x, const float *w, const float *bias, bool relu, float *a) \
+    {                                                                                                                          \
+        fused_rows(R, V, count, x, w, bias, relu, a);                                                                          \
+    }                                                                                                                          \
+    OUT_OF_LINE void fused_columns_##R##x##V(size_t count, const float *x, const float *d, bp_chain chain, float *c)            \
+    {                                                                                                                          \
+        fused_columns(R, V, count, x, d, chain, c);                                                                            \
+    }
+#define FIRST_TILE(R)                                                                                                           \
+    OUT_OF_LINE void fused_first_##R##x1(const bp_tiny *t, const group *g, size_t column, float *dw1, float *db1, float *dw2)    \
+    {                                                                                                                           \
+        fused_first(R, t, g, column, dw1, db1, dw2);                                                                            \
+    }
+
+TILE_ROW(1) FIRST_TILE(1)
+TILE_ROW(2) FIRST_TILE(2)
+TILE_ROW(3) FIRST_TILE(3)
+#if TILE_ROWS >= 6
+TILE_ROW(4) FIRST_TILE(4)
+TILE_ROW(5) FIRST_TILE(5)
+TILE_ROW(6) FIRST_TILE(6)
+#endif
+#if TILE_ROWS >= 14
+TILE_ROW(7) FIRST_TILE(7)
+TILE_ROW(8) FIRST_TILE(8)
+TILE_ROW(9) FIRST_TILE(9)
+TILE_ROW(10) FIRST_TILE(10)
+TILE_ROW(11) FIRST_TILE(11)
+TILE_ROW(12) FIRST_TILE(12)
+TILE_ROW(13) FIRST_TILE(13)
+TILE_ROW(14) FIRST_TILE(14)
+#endif
+
+static fused_rows_tile *const fused_rows_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(fused_rows)};
+static fused_columns_tile *const fused_columns_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(fused_columns)};
+#undef ENTRY
+#define ENTRY(R, KIND) KIND##_##R##x1
+static fused_first_tile *const fused_first_tiles[TILE_ROWS] = {ENTRIES(fused_first)};
+
+/* Vectors of the tile that begins at a column. */
+INLINED size_t fused_vectors(size_t n, size_t column)
+{
+    size_t vectors = (n - column + VL - 1) / VL;
+    return vectors < TILE_VECTORS ? vectors : TILE_VECTORS;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ forward */
+
+INLINED uint64_t row_of(const bp_tiny_rows *rows, size_t r) { return rows->rows ? rows->rows[r] : rows->first + r; }
+
+INLINED void gather_inputs(const bp_tiny_rows *rows, size_t first, size_t count, size_t k, float *x)
+{
+    for (size_t r = 0; r < count; r++) {
+        const float *from = rows->x + row_of(rows, first + r) * rows->x_stride;
+        if (k > VL)
+            for (size_t i = 0; i + VL < k; i += VL)
+                v_store(x + 32 * r + i, v_load(from + i));
+        size_t last = (k - 1) / VL * VL;
+        v_store(x + 32 * r + last, v_load_some(from + last, k - last));
+    }
+}
+
+INLINED void gather_numbers(const bp_tiny_rows *rows, size_t first, const float *from, size_t stride, size_t count, float *to)
+{
+    for (size_t r = 0; r < count; r++)
+        to[r] = from[row_of(rows, first + r) * stride];
+}
+
+INLINED void gather_group(const bp_tiny *t, const bp_tiny_rows *from, size_t first, group *g)
+{
+    bp_tiny_rows rows = *from;
+
+    gather_inputs(&rows, first, g->rows, t->k, g->x);
+    gather_numbers(&rows, first, rows.y, rows.y_stride, g->rows, g->y);
+    if (rows.weight)
+        gather_numbers(&rows, first, rows.weight, 1, g->rows, g->weight);
+    else
+        for (size_t r = 0; r < g->rows; r += VL)
+            v_store(g->weight + r, v_set(1.0f));
+    v_store(g->y + g->rows, v_set(0.0f));
+    v_store(g->weight + g->rows, v_set(0.0f));
+}
+
+#define FUSED_ACTIVATION(VALUE)                                                        \
+    for (size_t column = 0; column < t->n; column += VL)                               \
+        for (size_t r = 0; r < g->rows; r++)                                           \
+            v_store(g->a + 32 * r + column, VALUE(v_load(g->a + 32 * r + column)))
+
+/* ReLU was done in the tiles. */
+INLINED void activate_group(const bp_tiny *t, const group *g)
+{
+    if (t->activate == leaky_relu_activate)
+        FUSED_ACTIVATION(leaky_relu_value);
+    if (t->activate == sigmoid_activate)
+        FUSED_ACTIVATION(v_sigmoid);
+    if (t->activate == tanh_activate)
+        FUSED_ACTIVATION(v_tanh);
+}
+
+INLINED void forward_group(const bp_tiny *t, const group *g)
+{
+    size_t tiles = (g->rows + TILE_ROWS - 1) / TILE_ROWS;
+
+    for (size_t column = 0; column < t->n; column += TILE_VECTORS * VL)
+        for (size_t i = 0, first = 0; i < tiles; i++) {
+            size_t rows = g->rows / tiles + (i < g->rows % tiles);
+            fused_rows_tiles[rows - 1][fused_vectors(t->n, column) - 1](t->k, g->x + 32 * first, t->w1 + column, t->b1 + column,
+                                                                       t->activate == relu_activate, g->a + 32 * first + column);
+            first += rows;
+        }
+    activate_group(t, g);
+}
+
+/* ----------------------------------------------------------------------------------------------------- output and loss */
+
+/* Chains of z over hidden units first ... end - 1 of four go on in dz, for VL rows after VL rows: a chain waits for itself, so
+ * several run at once. */
+INLINED void output_step(const bp_tiny *t, group *g, size_t column, size_t first, size_t end)
+{
+    for (size_t r = 0; r < g->rows; r += VL) {
+        vf four[4], z = column + first ? v_load(g->dz + r) : v_set(0.0f);
+        v_load_four(g->a + 32 * r + column, 32, four);
+        UNROLLED
+        for (size_t j = first; j < end; j++)
+            z = v_fma(four[j], v_set(t->w2[column + j]), z);
+        v_store(g->dz + r, z);
+    }
+}
+
+/* From z, which stands in dz, to dL/dz; w L to losses. True where all are finite: then each times 0 is 0. */
+INLINED bool loss_of_group(bool logistic, group *g, double *losses)
+{
+    double some[VL];
+    vd none = d_set(0.0);
+
+    for (size_t r = 0; r < g->rows; r += VL) {
+        bool whole = r + VL <= g->rows;
+        double *to = whole ? losses + r : some;
+        for (size_t h = 0; h < HALVES; h++) {
+            vd z = v_load_wide(g->dz + r + h * DL), y = v_load_wide(g->y + r + h * DL);
+            vd loss = v_load_wide(g->weight + r + h * DL) * (d_set(0.0) + (logistic ? logistic_term(z, y) : squared_term(z, y)));
+            none = none + loss * d_set(0.0);
+            d_store(to + h * DL, loss);
+        }
+        vf z = v_load(g->dz + r);
+        v_store(g->dz + r, v_mul(v_sub(logistic ? v_sigmoid(z) : z, v_load(g->y + r)), v_load(g->weight + r)));
+        for (size_t i = r; !whole && i < g->rows; i++)
+            losses[i] = some[i - r];
+    }
+    d_store(some, none);
+    for (size_t j = 1; j < DL; j++)
+        some[0] += some[j];
+    return some[0] == 0.0;
+}
+
+OUT_OF_LINE bool squared_group(group *g, double *losses) { return loss_of_group(false, g, losses); }
+OUT_OF_LINE bool logistic_group(group *g, double *losses) { return loss_of_group(true, g, losses); }
+
+/* Rows behind the last are whatever the scratch holds: nothing of them is kept, but they must not pass for a loss. */
+INLINED bool output_group(const bp_tiny *t, group *g, double *losses)
+{
+    size_t column = 0;
+
+    for (; column + 4 <= t->n; column += 4)
+        output_step(t, g, column, 0, 4);
+    if (t->n % 4 > 0)
+        output_step(t, g, column, 0, 1);
+    if (t->n % 4 > 1)
+        output_step(t, g, column, 1, 2);
+    if (t->n % 4 > 2)
+        output_step(t, g, column, 2, 3);
+    for (size_t r = 0; r < g->rows; r += VL)
+        v_store(g->dz + r, v_add(v_load(g->dz + r), v_set(*t->b2)));
+    v_store(g->dz + g->rows, v_set(0.0f));
+    return t->logistic ? logistic_group(g, losses) : squared_group(g, losses);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- backward */
+
+#define FUSED_SLOPE(SLOPE)                                                                                    \
+    for (size_t column = 0; column < t->n; column += VL) {                                                    \
+        vf w2 = v_load(t->w2 + column);                                                                       \
+        for (size_t r = 0; r < g->rows; r++)                                                                  \
+            v_store(g->d + 32 * r + column, SLOPE(v_load(g->a + 32 * r + column), v_mul(v_set(g->dz[r]), w2))); \
+    }
+
+/* dL/dz of the hidden layer; ReLU's comes with the first tile. */
+INLINED void backward_group(const bp_tiny *t, const group *g)
+{
+    if (t->activate == leaky_relu_activate)
+        FUSED_SLOPE(leaky_relu_slope)
+    if (t->activate == sigmoid_activate)
+        FUSED_SLOPE(sigmoid_slope)
+    if (t->activate == tanh_activate)
+        FUSED_SLOPE(tanh_slope)
+    if (t->activate == identity_activate)
+        FUSED_SLOPE(identity_slope)
+}
+
+INLINED void output_bias(const group *g, float *db2)
+{
+    float bias = g->chain & BP_CHAIN_FIRST ? 0.0f : *db2;
+
+    for (size_t r = 0; r < g->rows; r++)
+        bias += g->dz[r];
+    *db2 = g->chain & BP_CHAIN_LAST ? bias + 0.0f : bias;
+}
+
+INLINED void gradient_group(const bp_tiny *t, const group *g, float *dw1, float *db1, float *dw2, float *db2)
+{
+    size_t tiles = (t->k + TILE_ROWS - 1) / TILE_ROWS, height = (t->k + tiles - 1) / tiles;
+
+    output_bias(g, db2);
+    for (size_t column = 0; column < t->n; column += VL)
+        fused_first_tiles[height - 1](t, g, column, dw1, db1, dw2);
+    for (size_t first = height; first < t->k; first += height) {
+        size_t rows = t->k - first < height ? t->k - first : height;
+        for (size_t column = 0; column < t->n; column += TILE_VECTORS * VL)
+            fused_columns_tiles[rows - 1][fused_vectors(t->n, column) - 1](g->rows, g->x + first, g->d + column, g->chain,
+                                                                          dw1 + 32 * first + column);
+    }
+}
+
+static bool tiny(const bp_tiny *network, const bp_tiny_rows *from, size_t m, float *gradient, double *losses)
+{
+    bp_tiny t = *network; /* no store can change it */
+    float *db1 = gradient + 32 * t.k;
+    bool finite = true;
+    group g;
+
+    g.x = t.scratch;
+    g.a = g.x + BP_TINY_BLOCK;
+    g.d = g.a + BP_TINY_BLOCK;
+    for (size_t first = 0; first < m; first += BP_TINY_ROWS) {
+        g.rows = m - first < BP_TINY_ROWS ? m - first : BP_TINY_ROWS;
+        g.chain = bp_chain_at(first, g.rows, m);
+        gather_group(&t, from, first, &g);
+        forward_group(&t, &g);
+        if (!output_group(&t, &g, losses + first))
+            finite = false;
+        backward_group(&t, &g);
+        gradient_group(&t, &g, gradient, db1, db1 + 32, db1 + 64);
+    }
+    return finite;
+}
