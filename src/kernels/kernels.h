@@ -83,6 +83,15 @@ typedef struct bp_tiny_rows {
     uint64_t first;
 } bp_tiny_rows;
 
+/* Parameters of a tiny network, and their moments: as many as the optimizer has, the rest NULL. Parts as in the gradient. */
+typedef struct bp_tiny_part {
+    float *w, *first, *second;
+} bp_tiny_part;
+typedef struct bp_tiny_state {
+    size_t k, n;
+    bp_tiny_part part[4];
+} bp_tiny_state;
+
 typedef struct bp_kernels {
     const char *name;
 
@@ -114,6 +123,10 @@ typedef struct bp_kernels {
     /* The gradient of m rows, chains over all of them: dW [k][32], db [32] of the hidden layer, dW as a row [32], db in the first
      * of 32 of the output; what lies behind the last column is worth nothing. losses [m] get w L; true where all are finite. */
     bool (*tiny)(const bp_tiny *network, const bp_tiny_rows *rows, size_t m, float *gradient, double *losses);
+
+    /* The update from that gradient; true for a layer, hidden and output, whose gradient is not finite. */
+    void (*tiny_update)(const bp_tiny_state *state, const bp_update *weights, const bp_update *biases, const float *gradient,
+                        bool bad[2]);
 
     /* z becomes the prediction, in place: softmax of one row; the logistic function is activate[BP_SIGMOID]. */
     void (*softmax)(size_t n, size_t panel, float *z);

@@ -30,6 +30,7 @@ const bp_kernels ISA(bp_kernels) = {
     .slope = {identity_descend, relu_descend, leaky_relu_descend, sigmoid_descend, tanh_descend},
     .loss = {squared_error, cross_entropy, binary_cross_entropy},
     .tiny = tiny,
+    .tiny_update = tiny_update,
     .softmax = softmax,
     .sgd = sgd,
     .momentum = momentum,

@@ -144,37 +144,39 @@ INLINED size_t fused_vectors(size_t n, size_t column)
 
 /* ------------------------------------------------------------------------------------------------------------ forward */
 
-INLINED uint64_t row_of(const bp_tiny_rows *rows, size_t r) { return rows->rows ? rows->rows[r] : rows->first + r; }
-
-INLINED void gather_inputs(const bp_tiny_rows *rows, size_t first, size_t count, size_t k, float *x)
+/* One row; the last vector of x alone may be a part. */
+INLINED void gather_row(const bp_tiny_rows *rows, size_t k, uint64_t row, size_t r, group *g)
 {
-    for (size_t r = 0; r < count; r++) {
-        const float *from = rows->x + row_of(rows, first + r) * rows->x_stride;
-        if (k > VL)
-            for (size_t i = 0; i + VL < k; i += VL)
-                v_store(x + 32 * r + i, v_load(from + i));
-        size_t last = (k - 1) / VL * VL;
-        v_store(x + 32 * r + last, v_load_some(from + last, k - last));
-    }
+    const float *from = rows->x + row * rows->x_stride;
+    float *to = g->x + 32 * r;
+
+    for (; k > VL; k -= VL, from += VL, to += VL)
+        v_store(to, v_load(from));
+    v_store(to, v_load_some(from, k));
+    g->y[r] = rows->y[row * rows->y_stride];
 }
 
-INLINED void gather_numbers(const bp_tiny_rows *rows, size_t first, const float *from, size_t stride, size_t count, float *to)
+INLINED void gather_weights(const bp_tiny_rows *rows, size_t first, group *g)
 {
-    for (size_t r = 0; r < count; r++)
-        to[r] = from[row_of(rows, first + r) * stride];
+    if (rows->weight)
+        for (size_t r = 0; r < g->rows; r++)
+            g->weight[r] = rows->weight[rows->rows ? rows->rows[first + r] : rows->first + first + r];
+    else
+        for (size_t r = 0; r < g->rows; r += VL)
+            v_store(g->weight + r, v_set(1.0f));
 }
 
 INLINED void gather_group(const bp_tiny *t, const bp_tiny_rows *from, size_t first, group *g)
 {
-    bp_tiny_rows rows = *from;
+    bp_tiny_rows rows = *from; /* no store can change it */
 
-    gather_inputs(&rows, first, g->rows, t->k, g->x);
-    gather_numbers(&rows, first, rows.y, rows.y_stride, g->rows, g->y);
-    if (rows.weight)
-        gather_numbers(&rows, first, rows.weight, 1, g->rows, g->weight);
+    if (rows.rows)
+        for (size_t r = 0; r < g->rows; r++)
+            gather_row(&rows, t->k, rows.rows[first + r], r, g);
     else
-        for (size_t r = 0; r < g->rows; r += VL)
-            v_store(g->weight + r, v_set(1.0f));
+        for (size_t r = 0; r < g->rows; r++)
+            gather_row(&rows, t->k, rows.first + first + r, r, g);
+    gather_weights(&rows, first, g);
     v_store(g->y + g->rows, v_set(0.0f));
     v_store(g->weight + g->rows, v_set(0.0f));
 }
@@ -295,12 +297,14 @@ INLINED void backward_group(const bp_tiny *t, const group *g)
         FUSED_SLOPE(identity_slope)
 }
 
+/* With 0 behind it, up to the end of a vector. */
 INLINED void output_bias(const group *g, float *db2)
 {
     float bias = g->chain & BP_CHAIN_FIRST ? 0.0f : *db2;
 
     for (size_t r = 0; r < g->rows; r++)
         bias += g->dz[r];
+    v_store(db2, v_set(0.0f));
     *db2 = g->chain & BP_CHAIN_LAST ? bias + 0.0f : bias;
 }
 
@@ -340,4 +344,46 @@ static bool tiny(const bp_tiny *network, const bp_tiny_rows *from, size_t m, flo
         gradient_group(&t, &g, gradient, db1, db1 + 32, db1 + 64);
     }
     return finite;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- update */
+
+/* Vectors that hold numbers: `columns` of each row, the rest of its 32 are padding. */
+#define FUSED_PART(VECTOR, NUMBER, ROWS, COLUMNS, UPDATE, BAD)                                                            \
+    {                                                                                                                    \
+        optimized o = {s.part[NUMBER].w, gradient, s.part[NUMBER].first, s.part[NUMBER].second};                         \
+        for (size_t row = 0; row < 32 * (ROWS); row += 32)                                                               \
+            for (size_t column = 0; column < (COLUMNS); column += VL)                                                    \
+                VECTOR(UPDATE, &o, row + column, BAD);                                                                   \
+        gradient += 32 * (ROWS);                                                                                         \
+    }
+
+#define FUSED_UPDATE(NAME, VECTOR)                                                                                        \
+    OUT_OF_LINE void NAME(const bp_tiny_state *state, const bp_update *weights, const bp_update *biases, const float *gradient, \
+                          bool bad[2])                                                                                   \
+    {                                                                                                                    \
+        bp_tiny_state s = *state; /* no store can change them */                                                         \
+        bp_update w = *weights, b = *biases;                                                                             \
+        vf hidden = v_set(0.0f), output = v_set(0.0f);                                                                   \
+        FUSED_PART(VECTOR, 0, s.k, s.n, &w, &hidden)                                                                     \
+        FUSED_PART(VECTOR, 1, 1, s.n, &b, &hidden)                                                                       \
+        FUSED_PART(VECTOR, 2, 1, s.n, &w, &output)                                                                       \
+        FUSED_PART(VECTOR, 3, 1, 1, &b, &output)                                                                         \
+        bad[0] = vm_any(vm_or_not(vm_none(), v_le(hidden, hidden)));                                                     \
+        bad[1] = vm_any(vm_or_not(vm_none(), v_le(output, output)));                                                     \
+    }
+
+FUSED_UPDATE(tiny_sgd, sgd_vector)
+FUSED_UPDATE(tiny_momentum, momentum_vector)
+FUSED_UPDATE(tiny_adam, adam_vector)
+
+static void tiny_update(const bp_tiny_state *state, const bp_update *weights, const bp_update *biases, const float *gradient,
+                        bool bad[2])
+{
+    if (state->part[0].second)
+        tiny_adam(state, weights, biases, gradient, bad);
+    else if (state->part[0].first)
+        tiny_momentum(state, weights, biases, gradient, bad);
+    else
+        tiny_sgd(state, weights, biases, gradient, bad);
 }

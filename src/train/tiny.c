@@ -90,22 +90,6 @@ bool bp_tiny_rows_phase(bp_trainer *trainer, bp_member member, bp_range range, c
     return finite;
 }
 
-/* What is updated together: where it lies in the flat block, in memory, and its gradient. */
-typedef struct part {
-    uint32_t layer;
-    size_t at, count;
-    float *w;
-    const float *gradient;
-    bp_moments moments;
-} part;
-
-static void update(bp_trainer *trainer, bp_member member, const part *p, const bp_update *numbers)
-{
-    if (bp_optimizer_update(trainer->plan.kernels, (bp_optimizer)trainer->settings.optimizer, &p->moments, numbers, p->at, p->count,
-                            p->w, p->gradient))
-        bp_phase_note_bad(trainer, member, p->layer);
-}
-
 /* Column 0 of [n][32] into a row, and back. */
 static void take_column(const float *column, size_t n, float row[BP_TINY_WIDTH])
 {
@@ -119,36 +103,45 @@ static void put_column(const float row[BP_TINY_WIDTH], size_t n, float *column)
         column[i * BP_PANEL] = row[i];
 }
 
-/* W of the output is a column in parameters and moments: it is updated as the row that W^T is. */
-static void update_output_weights(bp_trainer *trainer, bp_member member, const float *gradient)
+static float *from(float *block, size_t at)
 {
-    const bp_layer *layer = &trainer->network->layout.layer[1];
-    float *row = trainer->transposed[1], first[BP_TINY_WIDTH], second[BP_TINY_WIDTH];
-    const bp_moments *all = &trainer->moments;
-    part p = {1, 0, BP_TINY_WIDTH, row, gradient, {all->first ? first : NULL, all->second ? second : NULL}};
+    return block ? block + at : NULL;
+}
 
-    if (all->first)
-        take_column(all->first + layer->w, layer->k, first);
-    if (all->second)
-        take_column(all->second + layer->w, layer->k, second);
-    update(trainer, member, &p, &trainer->update);
-    put_column(row, layer->k, trainer->network->parameters + layer->w);
-    if (all->first)
-        put_column(first, layer->k, all->first + layer->w);
-    if (all->second)
-        put_column(second, layer->k, all->second + layer->w);
+static bp_tiny_part part_at(const bp_trainer *trainer, size_t at)
+{
+    return (bp_tiny_part){trainer->network->parameters + at, from(trainer->moments.first, at), from(trainer->moments.second, at)};
+}
+
+/* W of the output is a column in parameters and moments: it is updated as the row that W^T is. */
+static void update(bp_trainer *trainer, const float *gradient, bool bad[2])
+{
+    const bp_layer *layer = trainer->network->layout.layer;
+    bp_update biases = bp_optimizer_for_biases(&trainer->update);
+    bp_tiny_part column = part_at(trainer, layer[1].w);
+    float first[BP_TINY_WIDTH], second[BP_TINY_WIDTH];
+    bp_tiny_part row = {trainer->transposed[1], column.first ? first : NULL, column.second ? second : NULL};
+    bp_tiny_state state = {
+        layer[0].k, layer[0].n, {part_at(trainer, layer[0].w), part_at(trainer, layer[0].b), row, part_at(trainer, layer[1].b)}};
+
+    if (column.first)
+        take_column(column.first, layer[1].k, first);
+    if (column.second)
+        take_column(column.second, layer[1].k, second);
+    trainer->plan.kernels->tiny_update(&state, &trainer->update, &biases, gradient, bad);
+    put_column(row.w, layer[1].k, column.w);
+    if (column.first)
+        put_column(first, layer[1].k, column.first);
+    if (column.second)
+        put_column(second, layer[1].k, column.second);
 }
 
 void bp_tiny_update(bp_trainer *trainer, bp_member member)
 {
-    const bp_layer *layer = trainer->network->layout.layer;
-    const bp_update biases = bp_optimizer_for_biases(&trainer->update);
-    const float *dW = bp_gradients_total(&trainer->gradients, member, gradient_floats(trainer)), *db = dW + layer[0].k * BP_PANEL;
-    float *parameters = trainer->network->parameters;
-    bp_moments moments = trainer->moments;
+    bool bad[2];
 
-    update(trainer, member, &(part){0, layer[0].w, layer[0].k * BP_PANEL, parameters + layer[0].w, dW, moments}, &trainer->update);
-    update(trainer, member, &(part){0, layer[0].b, BP_PANEL, parameters + layer[0].b, db, moments}, &biases);
-    update_output_weights(trainer, member, db + BP_PANEL);
-    update(trainer, member, &(part){1, layer[1].b, BP_PANEL, parameters + layer[1].b, db + 2 * BP_PANEL, moments}, &biases);
+    update(trainer, bp_gradients_total(&trainer->gradients, member, gradient_floats(trainer)), bad);
+    for (uint32_t i = 0; i < 2; i++)
+        if (bad[i])
+            bp_phase_note_bad(trainer, member, i);
 }
