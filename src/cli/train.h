@@ -35,7 +35,9 @@ typedef struct bp_train {
     bp_encoder *encoder;
     bp_encoder_info info;
     bp_network *network;
-    bp_trainer *trainer;
+    bp_trainer *trainer; /* while it trains */
+    uint32_t threads;    /* it had */
+    const char *isa;
 
     bp_progress progress; /* at the end */
     bool resumed;         /* from a checkpoint that was there */

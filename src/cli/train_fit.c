@@ -221,5 +221,9 @@ int bp_train_fit(bp_train *train)
     bp_interrupt_trainer(train->trainer);
     code = run(train);
     bp_interrupt_trainer(NULL);
+    train->threads = bp_trainer_threads(train->trainer);
+    train->isa = bp_trainer_isa(train->trainer);
+    bp_trainer_free(train->trainer); /* saving takes as much memory as the epochs' copies of the network did */
+    train->trainer = NULL;
     return code;
 }

@@ -51,8 +51,8 @@ static int print_json(const bp_train *train)
     json_object_set_new(object, "examples", bp_json_count(progress->examples));
     json_object_set_new(object, "seconds", bp_json_number(progress->seconds));
     json_object_set_new(object, "examples_per_second", bp_json_number(bp_progress_rate(progress, &train->first)));
-    json_object_set_new(object, "threads", bp_json_count(bp_trainer_threads(train->trainer)));
-    json_object_set_new(object, "isa", json_string(bp_trainer_isa(train->trainer)));
+    json_object_set_new(object, "threads", bp_json_count(train->threads));
+    json_object_set_new(object, "isa", json_string(train->isa));
     json_object_set_new(object, "precision", json_string(precision));
     json_object_set_new(object, "peak_memory_bytes", bp_json_count(bp_peak_memory()));
     json_object_set_new(object, "train_loss", bp_json_number(progress->train_loss));
@@ -75,8 +75,7 @@ static void print_text(const bp_train *train)
     printf(", %llu parameters\n", (unsigned long long)bp_network_parameters(train->network));
     printf("%-11s %llu epochs, %llu steps, %.1f s, %.0f examples/s, threads: %lu, %s\n", "training",
            (unsigned long long)progress->epoch, (unsigned long long)progress->step, progress->seconds,
-           bp_progress_rate(progress, &train->first), (unsigned long)bp_trainer_threads(train->trainer),
-           bp_trainer_isa(train->trainer));
+           bp_progress_rate(progress, &train->first), (unsigned long)train->threads, train->isa);
     if (progress->best_epoch)
         printf("%-11s epoch %llu\n", "best", (unsigned long long)progress->best_epoch);
     printf("%-11s loss %.4g in the last epoch\n", "train", progress->train_loss);

@@ -3,17 +3,6 @@
 
 #include "product.h"
 
-size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX])
-{
-    size_t floats = 0;
-
-    for (uint32_t i = 0; i < layout->layers; i++) {
-        offset[i] = floats;
-        floats += (size_t)layout->layer[i].k_panels * layout->layer[i].n * BP_PANEL;
-    }
-    return floats;
-}
-
 void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32_t number, const float *transposed,
                        const bp_pass *pass, bp_span rows, bp_range panels)
 {

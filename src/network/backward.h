@@ -8,8 +8,11 @@
 #include "pass.h"
 #include "team.h"
 
-/* W^T of every layer in panels [k panels][n][32], one block: where each layer's begins. Returns floats of the whole. */
-size_t bp_transposed_layout(const bp_layout *layout, size_t offset[BP_LAYERS_MAX]);
+/* Floats of a layer's W^T in panels [k panels][n][32]. */
+static inline size_t bp_transposed_floats(const bp_layer *layer)
+{
+    return (size_t)layer->k_panels * layer->n * BP_PANEL;
+}
 
 /* d[K - 1] ... d[1] of the rows from d[K]; with_input: d[0] = dL/dx too. `transposed`: W^T of each layer. */
 void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX],

@@ -18,7 +18,7 @@ void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool bac
     for (uint32_t i = 0; i <= layout->layers; i++) {
         size_t panels = i ? layout->layer[i - 1].n_panels : layout->layer[0].k_panels;
         pass->a[i] = bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float));
-        pass->d[i] = backward ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
+        pass->d[i] = backward && i ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
     }
 }
 

@@ -2,7 +2,7 @@
  *
  *      a[0] = x    a[1]    ...   a[K] = z of the last layer       [panels][ld][32], panel stride ld * 32 floats
  *                  d[1]    ...   d[K]                             dL/dz of layer i, of the same shape as a[i]
- *      d[0]                                                       dL/dx, if asked for
+ *      d[0]                                                       dL/dx, NULL but where it may be asked for
  *
  * d[K] holds y until the loss has made dL/dz of it. Rows are independent: threads work on rows of their own in one pass.
  *
@@ -26,7 +26,7 @@ typedef struct bp_span {
     size_t count;
 } bp_span;
 
-/* Takes the pass's blocks, for up to `rows` rows; `backward`: those of d too. */
+/* Takes the pass's blocks, for up to `rows` rows; `backward`: those of d too, but for d[0], which few ask for. */
 void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool backward, bp_arena *arena);
 
 /* Rows of one block of the pass, a[i] or d[i], which has n columns, as a plain matrix [rows.count, n]. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "grid.h"
 #include "plan.h"
 #include "shard_tree.h"
 #include "size.h"
@@ -127,24 +128,32 @@ static void take_shared(const model *m, double bytes, double from[LEVELS])
     from[m->level] += bytes * (1 - m->others);
 }
 
-/* c [rows, n] = a [rows, k] b [k, n], b being a layer's W or W^T, and c's activation or slope. */
-static void multiply(const model *m, uint32_t k, uint32_t n, bp_activation bend, load *work)
+/* c [rows, n] = a [rows, k] b, b being a layer's W or W^T, and c's activation or slope; the rows are cut in `parts`, and the
+ * threads of a part divide the columns (grid.h). Who owns columns has updated b's, but reads what others made of a. */
+static void multiply(const model *m, uint32_t k, uint32_t n, bp_activation bend, unsigned parts, load *work)
 {
-    double blocks = ceiling(m->rows, ROWS_TOGETHER), weights = 4.0 * k * n;
+    double across = (double)m->plan->threads / parts, rows = across > 1 ? ceiling((double)m->plan->batch, parts) : m->rows;
+    double columns = padded(m, n) / across, blocks = ceiling(rows, ROWS_TOGETHER), weights = 4.0 * k * n / across;
 
-    work->ns += 2 * m->rows * (k + m->rates->start) * padded(m, n) / m->rates->rows;
-    work->ns += blocks * bp_panels(n) * m->rates->call + m->rows * n * m->rates->bend[bend];
-    work->exposed[m->level] += 4 * m->rows * (k + 2.0 * n);
-    take_shared(m, weights, work->ahead);
-    work->ahead[level_of(m, weights + 4 * ROWS_TOGETHER * (k + n))] += weights * (blocks - 1);
+    work->ns += 2 * rows * (k + m->rates->start) * columns / m->rates->rows;
+    work->ns += blocks * bp_panels(n) / across * m->rates->call + rows * n / across * m->rates->bend[bend];
+    work->exposed[m->level] += 4 * rows * (k / across + 2.0 * n / across);
+    work->exposed[OTHERS] += 4 * rows * k * (1 - 1 / across);
+    if (across > 1)
+        work->ahead[m->level] += weights;
+    else
+        take_shared(m, weights, work->ahead);
+    work->ahead[level_of(m, weights + 4 * ROWS_TOGETHER * (k + n / across))] += weights * (blocks - 1);
 }
 
 static double forward(const model *m)
 {
     load work = {0};
 
-    for (uint32_t i = 0; i < m->layout->layers; i++)
-        multiply(m, m->layout->layer[i].k, m->layout->layer[i].n, m->layout->layer[i].activation, &work);
+    for (uint32_t i = 0; i < m->layout->layers; i++) {
+        const bp_layer *layer = &m->layout->layer[i];
+        multiply(m, layer->k, layer->n, layer->activation, m->plan->layer[i].forward_parts, &work);
+    }
     return microseconds(m, &work);
 }
 
@@ -152,8 +161,10 @@ static double backward(const model *m)
 {
     load work = {0};
 
-    for (uint32_t i = 1; i < m->layout->layers; i++)
-        multiply(m, m->layout->layer[i].n, m->layout->layer[i].k, m->layout->layer[i - 1].activation, &work);
+    for (uint32_t i = 1; i < m->layout->layers; i++) {
+        const bp_layer *layer = &m->layout->layer[i];
+        multiply(m, layer->n, layer->k, layer[-1].activation, m->plan->layer[i].backward_parts, &work);
+    }
     return microseconds(m, &work);
 }
 
@@ -261,7 +272,8 @@ bp_cost bp_cost_of(const bp_layout *layout, const struct bp_plan *plan, const bp
     bp_cost cost = {gather(&m), forward(&m), loss(&m), backward(&m), gradient(&m), 0, 0, 0};
 
     if (plan->threads > 1) {
-        cost.barriers = 2e-3 * (BARRIER + BARRIER_OF_THREAD * plan->threads) * (machine->packages > 1 ? 2 : 1);
+        cost.barriers =
+            1e-3 * bp_grid_barriers(plan, layout) * (BARRIER + BARRIER_OF_THREAD * plan->threads) * (machine->packages > 1 ? 2 : 1);
         cost.fork = 1e-3 * (FORK + FORK_OF_THREAD * plan->threads);
     }
     if (plan->tiny)

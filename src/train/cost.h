@@ -4,7 +4,7 @@
  *
  *      max(arithmetic, bytes that kernels ask for ahead / bandwidth) + bytes that they wait for / bandwidth
  *
- * with a bandwidth for each level of memory, and a step is the sum of its phases, plus two barriers. What is read again later
+ * with a bandwidth for each level of memory, and a step is the sum of its phases, plus barriers. What is read again later
  * comes from the level that holds all that a thread touches in between. docs/scaling.md has the formulas, how well they
  * foretell, and what they say of large machines.
  *
@@ -29,7 +29,7 @@ typedef struct bp_cost {
     double fork; /* once for each block of steps, apart from them: a caller who makes single steps pays it for each */
 } bp_cost;
 
-/* Of a step as the plan has it, on some machine. Needs of the plan: kernels, threads, batch, moments, and the gradient's part. */
+/* Of a step as the plan has it, on some machine. Needs all of the plan but its texts. */
 bp_cost bp_cost_of(const bp_layout *layout, const struct bp_plan *plan, const bp_topology *machine);
 
 #endif

@@ -21,24 +21,34 @@ static size_t plus(size_t a, size_t b)
     return bp_size_add(a, b, &sum) ? sum : SIZE_MAX;
 }
 
-/* A pass of so many rows; d[0], dL/dx, belongs to the separate calls. */
-static size_t pass_bytes(const bp_layout *layout, size_t rows, bool backward)
+static size_t training_pass(const bp_layout *layout, size_t rows)
 {
     bp_arena arena = {.base = NULL};
     bp_pass pass;
 
-    bp_pass_carve(&pass, layout, rows, backward, &arena);
-    if (arena.used == SIZE_MAX)
-        return SIZE_MAX;
-    return arena.used - (backward ? layout->layer[0].k_panels * bp_pass_panel(&pass) * sizeof(float) : 0);
+    bp_pass_carve(&pass, layout, rows, true, &arena);
+    return arena.used;
+}
+
+/* Of a workspace's thread: the targets are there too. */
+static size_t validation_pass(const bp_layout *layout)
+{
+    bp_arena arena = {.base = NULL};
+    bp_pass pass;
+
+    bp_pass_carve(&pass, layout, BP_BLOCK_ROWS, false, &arena);
+    bp_arena_take(&arena, layout->layer[layout->layers - 1].n_panels * bp_pass_panel(&pass), sizeof(float));
+    return arena.used;
 }
 
 static size_t activations(const bp_layout *layout, const bp_plan *plan)
 {
-    size_t training = plan->chunk ? times(plan->threads, pass_bytes(layout, bp_size_min(plan->chunk, plan->batch), true))
-                                  : pass_bytes(layout, plan->batch, true);
-    size_t validation = times(plan->threads, pass_bytes(layout, BP_BLOCK_ROWS, false));
-    return plus(plus(training, validation), times(plan->batch, sizeof(float) + sizeof(double))); /* weights, losses of rows */
+    size_t scratch = plan->tiny ? times(plan->threads, BP_TINY_SCRATCH * sizeof(float)) : 0;
+    size_t training = plan->chunk ? times(plan->threads, training_pass(layout, bp_size_min(plan->chunk, plan->batch)))
+                                  : training_pass(layout, plan->batch);
+    size_t validation = times(plan->threads, validation_pass(layout));
+    size_t rows = times(plan->batch, sizeof(float) + sizeof(double)); /* weights and losses */
+    return plus(plus(training, scratch), plus(validation, rows));
 }
 
 /* Sums that a member's shards of a layer keep alive at once. */
@@ -58,9 +68,21 @@ static size_t buffers(const bp_layout *layout, const bp_plan *plan, bp_member me
     return times(floats, sizeof(float));
 }
 
+/* Layers whose chains are so long that their sums rest in memory. */
+static size_t long_chains(const bp_layout *layout, const bp_plan *plan)
+{
+    bp_gradients gradients = {.layout = layout, .plan = plan};
+    size_t floats = 0;
+
+    for (uint32_t i = 0; i < layout->layers; i++)
+        if (bp_gradients_part(&gradients, i, plan->batch) < plan->batch)
+            floats = plus(floats, bp_layer_floats(&layout->layer[i]));
+    return times(floats, sizeof(float));
+}
+
 static size_t gradients(const bp_layout *layout, const bp_plan *plan)
 {
-    size_t bytes = 0, most = 0;
+    size_t bytes = long_chains(layout, plan), most = 0;
 
     for (uint32_t i = 0; i < layout->layers; i++)
         if (!plan->layer[i].buffered)
@@ -74,8 +96,11 @@ static size_t gradients(const bp_layout *layout, const bp_plan *plan)
 /* W^T of all layers but the first, which a fit does not need. */
 static size_t transposed(const bp_layout *layout)
 {
-    size_t offset[BP_LAYERS_MAX], floats = bp_transposed_layout(layout, offset);
-    return (floats - (layout->layers > 1 ? offset[1] : floats)) * sizeof(float);
+    size_t floats = 0;
+
+    for (uint32_t i = 1; i < layout->layers; i++)
+        floats += bp_transposed_floats(&layout->layer[i]);
+    return floats * sizeof(float);
 }
 
 bp_footprint bp_footprint_of(const bp_layout *layout, const bp_plan *plan)

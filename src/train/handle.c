@@ -7,6 +7,7 @@
 #include "backward.h"
 #include "error.h"
 #include "float_state.h"
+#include "grid.h"
 #include "settings.h"
 #include "size.h"
 #include "trainer.h"
@@ -16,20 +17,17 @@ static float *take_floats(bp_arena *arena, size_t count)
     return bp_arena_take(arena, count, sizeof(float));
 }
 
+/* W^T of all layers but the first, which only dL/dx needs. */
 static void carve_transposed(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 {
-    size_t offset[BP_LAYERS_MAX];
-
-    trainer->transposed_block = take_floats(arena, bp_transposed_layout(layout, offset));
-    for (uint32_t i = 0; i < layout->layers && trainer->transposed_block; i++)
-        trainer->transposed[i] = trainer->transposed_block + offset[i];
+    for (uint32_t i = 1; i < layout->layers; i++)
+        trainer->transposed[i] = take_floats(arena, bp_transposed_floats(&layout->layer[i]));
 }
 
-static void carve_passes(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
+static void carve_chunks(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 {
     const bp_plan *plan = &trainer->plan;
 
-    bp_pass_carve(&trainer->pass, layout, plan->batch, true, arena);
     trainer->chunk = plan->chunk ? bp_arena_take(arena, plan->threads, sizeof(bp_pass)) : NULL;
     for (unsigned t = 0; plan->chunk && t < plan->threads; t++) {
         bp_pass chunk;
@@ -39,23 +37,37 @@ static void carve_passes(bp_trainer *trainer, const bp_layout *layout, bp_arena 
     }
 }
 
+/* What only the separate calls use: a fit does not touch it, so it stands behind all else, where no page is shared. */
+static void carve_parts(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
+{
+    bp_pass *pass = &trainer->pass;
+
+    if (trainer->plan.chunk)
+        bp_pass_carve(pass, layout, trainer->plan.batch, true, arena);
+    pass->d[0] = bp_arena_take(arena, layout->layer[0].k_panels * pass->ld, BP_PANEL * sizeof(float));
+    trainer->transposed[0] = take_floats(arena, bp_transposed_floats(&layout->layer[0]));
+}
+
 /* Everything behind the struct itself. */
 static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 {
-    unsigned moments = bp_optimizer_moments(&trainer->settings);
+    unsigned moments = trainer->plan.moments;
 
     carve_transposed(trainer, layout, arena);
     trainer->moments.first = moments > 0 ? take_floats(arena, layout->floats) : NULL;
     trainer->moments.second = moments > 1 ? take_floats(arena, layout->floats) : NULL;
-    trainer->gradient = take_floats(arena, layout->floats);
     trainer->snapshot = take_floats(arena, layout->floats);
     trainer->best = take_floats(arena, layout->floats);
-    carve_passes(trainer, layout, arena);
     trainer->tiny = trainer->plan.tiny ? take_floats(arena, trainer->plan.threads * (size_t)BP_TINY_SCRATCH) : NULL;
     trainer->weight = take_floats(arena, trainer->plan.batch);
     trainer->losses = bp_arena_take(arena, trainer->plan.batch, sizeof(double));
-    bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, trainer->gradient, arena);
     trainer->slot = bp_arena_take(arena, trainer->plan.threads, sizeof(bp_slot));
+    carve_chunks(trainer, layout, arena);
+    if (!trainer->plan.chunk)
+        bp_pass_carve(&trainer->pass, layout, trainer->plan.batch, true, arena);
+    trainer->gradient = take_floats(arena, layout->floats); /* a fit needs it for long chains alone */
+    bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, trainer->gradient, arena);
+    carve_parts(trainer, layout, arena);
 }
 
 /* Fills what does not depend on where the trainer lies, in a struct of the caller's. */
@@ -102,18 +114,32 @@ bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings
     return status;
 }
 
-/* Moments begin at 0, and so does the padding of W^T, which products read. All else is written before it is read. */
-static void clear(bp_trainer *trainer, const bp_layout *layout)
+static void clear_moment(float *moment, const bp_tile *tile)
 {
-    size_t offset[BP_LAYERS_MAX];
+    if (!moment)
+        return;
+    memset(moment + tile->w, 0, tile->rows * BP_PANEL * sizeof(float));
+    if (tile->i == 0)
+        memset(moment + tile->b, 0, BP_PANEL * sizeof(float));
+}
 
-    memset(trainer->transposed_block, 0, bp_transposed_layout(layout, offset) * sizeof(float));
-    if (trainer->moments.first)
-        memset(trainer->moments.first, 0, layout->floats * sizeof(float));
-    if (trainer->moments.second)
-        memset(trainer->moments.second, 0, layout->floats * sizeof(float));
-    memset(trainer->gradient, 0, layout->floats * sizeof(float));
-    memset(trainer->slot, 0, trainer->plan.threads * sizeof *trainer->slot);
+/* Moments begin at 0; all else is written before it is read. Each member does it for the tiles that it will own, so that pages
+ * are on its own NUMA node; the memory of its rows and sums is first touched by it in the first step. */
+static void begin_tiles(void *context, bp_member member)
+{
+    bp_trainer *trainer = context;
+    const bp_layout *layout = &trainer->network->layout;
+
+    for (uint32_t layer = 0; layer < layout->layers; layer++) {
+        bp_range tiles = bp_grid_tiles(&trainer->plan, layout, layer, member);
+        for (size_t number = tiles.first; number < tiles.end; number++) {
+            bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
+            clear_moment(trainer->moments.first, &tile);
+            clear_moment(trainer->moments.second, &tile);
+            if (layer)
+                bp_phase_transpose_first(trainer, &tile);
+        }
+    }
 }
 
 /* Moves the draft to the start of its memory and carves the rest. */
@@ -128,8 +154,8 @@ static bp_trainer *commit(const bp_trainer *draft, bp_network *network, void *me
     trainer->bytes = bytes;
     trainer->generation = bp_team_generation();
     carve(trainer, &network->layout, &arena);
-    clear(trainer, &network->layout);
-    bp_trainer_refresh(trainer);
+    bp_phase_clear(trainer);
+    bp_team_run(trainer->plan.threads, begin_tiles, trainer);
     return trainer;
 }
 

@@ -136,7 +136,7 @@ static void transpose_first(bp_trainer *trainer, bp_member member)
 
     for (size_t number = tiles.first; number < tiles.end; number++) {
         bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
-        bp_phase_transpose(trainer, &tile);
+        bp_phase_transpose_first(trainer, &tile);
     }
 }
 

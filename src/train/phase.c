@@ -216,13 +216,31 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
     trainer->first_transposed = false;
 }
 
-void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile)
+/* Where the tile's copy begins, and how many rows it has. */
+static float *transposed_tile(bp_trainer *trainer, const bp_tile *tile, size_t *columns)
 {
     const bp_layer *layer = &trainer->network->layout.layer[tile->layer];
-    size_t columns = bp_size_min(BP_PANEL, layer->n - tile->j * BP_PANEL);
-    float *to = trainer->transposed[tile->layer] + (tile->i * layer->n + tile->j * BP_PANEL) * BP_PANEL;
+
+    *columns = bp_size_min(BP_PANEL, layer->n - tile->j * BP_PANEL);
+    return trainer->transposed[tile->layer] + (tile->i * layer->n + tile->j * BP_PANEL) * BP_PANEL;
+}
+
+void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile)
+{
+    size_t columns;
+    float *to = transposed_tile(trainer, tile, &columns);
 
     trainer->plan.kernels->transpose(tile->rows, columns, trainer->network->parameters + tile->w, to);
+}
+
+void bp_phase_transpose_first(bp_trainer *trainer, const bp_tile *tile)
+{
+    size_t columns;
+    float *to = transposed_tile(trainer, tile, &columns);
+
+    if (tile->rows < BP_PANEL)
+        memset(to, 0, columns * BP_PANEL * sizeof(float));
+    bp_phase_transpose(trainer, tile);
 }
 
 /* The first layer's W^T is made when somebody asks for dL/dx. */

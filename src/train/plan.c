@@ -239,9 +239,17 @@ bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number
     };
 }
 
+static void write_memory(bp_writer *w, const bp_footprint *f)
+{
+    bp_write(w, "memory:   parameters %zu KiB, optimizer %zu KiB, activations %zu KiB, gradients %zu KiB, packed copies %zu KiB,\n",
+             f->parameters >> 10, f->optimizer >> 10, f->activations >> 10, f->gradients >> 10, f->packed >> 10);
+    bp_write(w, "          threads and trainer %zu KiB; data %zu bytes an example\n", f->state >> 10, f->example);
+}
+
 size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, size_t capacity)
 {
     bp_writer w = {text, capacity, 0};
+    bp_footprint footprint = bp_footprint_of(layout, plan);
 
     bp_write(&w, "kernels:  %s\n", plan->kernels->name);
     bp_write(&w, "threads:  %u (%s)\n", plan->threads, plan->threads_reason);
@@ -256,5 +264,6 @@ size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, si
                  bp_size_min(plan->layer[i].shard_rows, plan->batch), plan->layer[i].buffered ? "buffers" : "tiles",
                  plan->layer[i].forward_parts, plan->threads / plan->layer[i].forward_parts, plan->layer[i].backward_parts,
                  plan->threads / plan->layer[i].backward_parts);
+    write_memory(&w, &footprint);
     return w.length;
 }

@@ -65,7 +65,6 @@ struct bp_trainer {
     bp_settings settings;
     bp_plan plan;
 
-    float *transposed_block;
     float *transposed[BP_LAYERS_MAX]; /* W^T of each layer, [k panels][n][32]; the first one's only when dL/dx is asked for */
     bool first_transposed;            /* the first one's is up to date */
     bp_moments moments;               /* [layout.floats] each */
@@ -123,6 +122,9 @@ void bp_phase_apply(bp_trainer *trainer, bp_member member);
 
 /* The tile's copy in W^T, which the next backward pass reads. */
 void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile);
+
+/* The same into memory that was never written: padding, which products read, becomes 0. */
+void bp_phase_transpose_first(bp_trainer *trainer, const bp_tile *tile);
 
 /* A gradient of that layer, counted from 0, is not finite. */
 void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer);

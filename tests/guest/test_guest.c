@@ -35,6 +35,7 @@ static void check_rounding(int direction, bool flushing, uint32_t threads, const
     handles h = handles_create(&p);
     unsigned of_team[2][3] = {{0}};
 
+    omp_pause_resource_all(omp_pause_soft); /* the threads that made the trainer: all shall begin with the state of below */
     fesetround(direction);
 #if defined(__x86_64__)
     _mm_setcsr(flushing ? _mm_getcsr() | 0x8040u : _mm_getcsr());
