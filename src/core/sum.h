@@ -22,18 +22,35 @@ static inline void bp_sum_start(bp_sum *sum)
     sum->count = 0;
 }
 
-static inline void bp_sum_add(bp_sum *sum, double value)
+/* The block is full: it and the complete nodes to its left become one. */
+static inline void bp_sum_carry(bp_sum *sum)
 {
-    sum->block += value;
-    if (++sum->count % BP_SUM_BLOCK)
-        return;
     uint64_t blocks = sum->count / BP_SUM_BLOCK - 1; /* complete before this one */
     double node = sum->block;
     unsigned level = 0;
+
     for (; blocks >> level & 1; level++)
         node = sum->level[level] + node;
     sum->level[level] = node;
     sum->block = 0.0;
+}
+
+static inline void bp_sum_add(bp_sum *sum, double value)
+{
+    sum->block += value;
+    if (++sum->count % BP_SUM_BLOCK == 0)
+        bp_sum_carry(sum);
+}
+
+/* Zeros up to `count` values. */
+static inline void bp_sum_skip(bp_sum *sum, uint64_t count)
+{
+    while (sum->count < count) {
+        uint64_t end = (sum->count / BP_SUM_BLOCK + 1) * BP_SUM_BLOCK;
+        sum->count = end < count ? end : count;
+        if (sum->count % BP_SUM_BLOCK == 0)
+            bp_sum_carry(sum);
+    }
 }
 
 static inline double bp_sum_total(const bp_sum *sum)

@@ -143,12 +143,21 @@ INLINED void sums_carry(row_sums *s)
     }
 }
 
-INLINED void sums_add(row_sums *s, const vd value[HALVES])
+/* The chains, to go on in registers, and back: with `count` values more, none of them behind the block's end. */
+INLINED void sums_open(const row_sums *s, vd sum[HALVES])
 {
     UNROLLED
     for (size_t h = 0; h < HALVES; h++)
-        s->block[h] = s->block[h] + value[h];
-    if (++s->count % BP_SUM_BLOCK == 0)
+        sum[h] = s->block[h];
+}
+
+INLINED void sums_close(row_sums *s, size_t count, const vd sum[HALVES])
+{
+    UNROLLED
+    for (size_t h = 0; h < HALVES; h++)
+        s->block[h] = sum[h];
+    s->count += count;
+    if (s->count % BP_SUM_BLOCK == 0)
         sums_carry(s);
 }
 

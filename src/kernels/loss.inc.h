@@ -13,7 +13,7 @@
 /* --------------------------------------------------------------------------------------------------- VL rows, turned */
 
 typedef struct turned {
-    size_t rows, n, panel; /* rows: up to VL; lanes behind them are 0 */
+    size_t rows, n, panel; /* rows: up to VL */
     const float *z;        /* the first of the rows */
     float *d;
     vf weight;
@@ -24,8 +24,11 @@ typedef struct turned {
     float e[VL][VL];
 } turned;
 
-/* Few columns, or few rows, are moved one by one. */
-INLINED bool is_whole(const turned *t) { return VL == 1 || (t->rows == VL && t->columns > VL / 4); }
+/* Few columns are moved one by one. */
+INLINED bool is_whole(const turned *t) { return VL == 1 || t->columns > VL / 4; }
+
+/* Lanes behind the last row hold that row once more: nothing behind it is read, and what becomes of it goes nowhere. */
+INLINED size_t row_at(const turned *t, size_t r) { return r < t->rows ? r : t->rows - 1; }
 
 INLINED void turn(const turned *t, const float *from, float to[VL][VL])
 {
@@ -33,7 +36,7 @@ INLINED void turn(const turned *t, const float *from, float to[VL][VL])
         vf block[VL];
         UNROLLED
         for (size_t r = 0; r < VL; r++)
-            block[r] = v_load(from + 32 * r);
+            block[r] = v_load(from + 32 * row_at(t, r));
         v_transpose(block);
         UNROLLED
         for (size_t j = 0; j < VL; j++)
@@ -58,7 +61,8 @@ INLINED void turn_back(const turned *t, float from[VL][VL], float *to)
         v_transpose(block);
         UNROLLED
         for (size_t r = 0; r < VL; r++)
-            v_store(to + 32 * r, block[r]);
+            if (r < t->rows)
+                v_store(to + 32 * r, block[r]);
         return;
     }
     for (size_t r = 0; r < t->rows; r++)
@@ -131,17 +135,23 @@ INLINED vd logistic_term(vd z, vd y)
     return d_select(z > d_set(0.0), z, d_set(0.0)) - z * y + d_log1p(d_exp(-d_abs(z)));
 }
 
-INLINED void take_column(const turned *t, bool logistic, float *z, float *d, row_sums *loss)
+/* Columns of one block: the chains stay in registers, and 64 values end with a block. */
+INLINED void take_block(turned *t, bool logistic, row_sums *loss)
 {
-    vd term[HALVES];
+    vd sum[HALVES];
 
-    for (size_t h = 0; h < HALVES; h++) {
-        vd value = v_load_wide(z + h * DL), y = v_load_wide(d + h * DL);
-        term[h] = logistic ? logistic_term(value, y) : squared_term(value, y);
+    sums_open(loss, sum);
+    for (size_t j = 0; j < t->columns; j++) {
+        float *z = t->block_z[j], *d = t->block_d[j];
+        UNROLLED
+        for (size_t h = 0; h < HALVES; h++) {
+            vd value = v_load_wide(z + h * DL), y = v_load_wide(d + h * DL);
+            sum[h] = sum[h] + (logistic ? logistic_term(value, y) : squared_term(value, y));
+        }
+        vf prediction = logistic ? v_sigmoid(v_load(z)) : v_load(z);
+        v_store(d, v_mul(v_sub(prediction, v_load(d)), t->weight));
     }
-    sums_add(loss, term);
-    vf prediction = logistic ? v_sigmoid(v_load(z)) : v_load(z);
-    v_store(d, v_mul(v_sub(prediction, v_load(d)), t->weight));
+    sums_close(loss, t->columns, sum);
 }
 
 INLINED void elementwise(bool logistic, size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d,
@@ -156,8 +166,7 @@ INLINED void elementwise(bool logistic, size_t m, size_t n, size_t panel, const 
         sums_start(&loss);
         for (size_t column = 0; column < n; column += VL) {
             bring(&t, column, true);
-            for (size_t j = 0; j < t.columns; j++)
-                take_column(&t, logistic, t.block_z[j], t.block_d[j], &loss);
+            take_block(&t, logistic, &loss);
             turn_back(&t, t.block_d, PLACE(t.d, panel, column));
         }
         for (size_t h = 0; h < HALVES; h++)
@@ -184,16 +193,21 @@ typedef struct weighed {
     row_sums mass, inner;
 } weighed;
 
-INLINED void weigh_column(const float *z, const float *d, weighed *w)
+INLINED void weigh_block(const turned *t, weighed *w)
 {
-    vd y[HALVES], inner[HALVES];
+    vd mass[HALVES], inner[HALVES];
 
-    for (size_t h = 0; h < HALVES; h++) {
-        y[h] = v_load_wide(d + h * DL);
-        inner[h] = d_select(y[h] == d_set(0.0), d_set(0.0), y[h] * v_load_wide(z + h * DL));
-    }
-    sums_add(&w->mass, y);
-    sums_add(&w->inner, inner);
+    sums_open(&w->mass, mass);
+    sums_open(&w->inner, inner);
+    for (size_t j = 0; j < t->columns; j++)
+        UNROLLED
+        for (size_t h = 0; h < HALVES; h++) {
+            vd y = v_load_wide(t->block_d[j] + h * DL), z = v_load_wide(t->block_z[j] + h * DL);
+            mass[h] = mass[h] + y;
+            inner[h] = inner[h] + d_select(y == d_set(0.0), d_set(0.0), y * z);
+        }
+    sums_close(&w->mass, t->columns, mass);
+    sums_close(&w->inner, t->columns, inner);
 }
 
 INLINED vf larger(vf a, vf b) { return v_select(v_lt(a, b), b, a); }
@@ -212,8 +226,8 @@ INLINED vf weigh_rows(turned *t, weighed *w)
         for (size_t j = 0; j < t->columns; j++) {
             vf *lane = &most[(column + j) % LANES];
             *lane = larger(*lane, v_load(t->block_z[j]));
-            weigh_column(t->block_z[j], t->block_d[j], w);
         }
+        weigh_block(t, w);
     }
     for (size_t apart = LANES / 2; apart; apart /= 2)
         for (size_t l = 0; l < apart; l++)
@@ -265,7 +279,7 @@ INLINED void descend_rows(turned *t, vf max, vf sum)
     }
 }
 
-static void cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
+static void cross_entropy_turned(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
 {
     turned t;
     weighed w;
@@ -285,7 +299,7 @@ static void cross_entropy(size_t m, size_t n, size_t panel, const float *z, cons
     }
 }
 
-/* ------------------------------------------------------------------------------------------- softmax alone, row by row */
+/* -------------------------------------------------------------------------------------------------------- row by row */
 
 /* value where the vector's columns lie below n, else `otherwise`. Only the last vector of a row can differ. */
 INLINED vf below(size_t column, size_t n, vf value, float otherwise)
@@ -356,6 +370,88 @@ INLINED float row_exponentials(size_t n, size_t panel, const float *z, float max
         *lane = v_add(*lane, value);
     }
     return fold_sum(&sum);
+}
+
+/* The same sum alone. */
+INLINED float row_sum(size_t n, size_t panel, const float *z, float max)
+{
+    lanes sum;
+
+    for (size_t v = 0; v < LANES / VL; v++)
+        sum.v[v] = v_set(0.0f);
+    for (size_t column = 0; column < n; column += VL) {
+        vf *lane = &sum.v[column / VL % (LANES / VL)];
+        *lane = v_add(*lane, below(column, n, v_exp(v_sub(v_load(PLACE(z, panel, column)), v_set(max))), 0.0f));
+    }
+    return fold_sum(&sum);
+}
+
+INLINED bool has_some(vf y) { return vm_any(vm_or_not(vm_none(), v_le(v_abs(y), v_set(0.0f)))); }
+
+/* mass and inner of one row, of what is not 0 in it: zeros change no chain and no node of the tree. */
+static void weigh_row(size_t n, size_t panel, const float *z, const float *d, double *mass, double *inner)
+{
+    bp_sum masses, products;
+
+    bp_sum_start(&masses);
+    bp_sum_start(&products);
+    for (size_t column = 0; column < n; column += VL) {
+        const float *y = PLACE(d, panel, column);
+        for (size_t j = 0; j < VL && column + j < n && has_some(v_load(y)); j++)
+            if (!(y[j] == 0.0f)) {
+                bp_sum_skip(&masses, column + j);
+                bp_sum_skip(&products, column + j);
+                bp_sum_add(&masses, (double)y[j]);
+                bp_sum_add(&products, (double)y[j] * (double)PLACE(z, panel, column)[j]);
+            }
+    }
+    *mass = bp_sum_total(&masses);
+    *inner = bp_sum_total(&products);
+}
+
+/* log(sum e^z) is made of its parts in a vector's first lane, which has the bits of every other. */
+INLINED double log_of(float sum)
+{
+    double lane[DL];
+
+    d_store(lane, d_log(d_set((double)sum)));
+    return lane[0];
+}
+
+static double cross_entropy_row(size_t n, size_t panel, const float *z, float weight, float *d)
+{
+    float max = row_max(n, panel, z), sum = row_sum(n, panel, z, max);
+    double mass, inner;
+
+    weigh_row(n, panel, z, d, &mass, &inner);
+    for (size_t column = 0; column < n; column += VL) {
+        vf p = v_div(v_exp(v_sub(v_load(PLACE(z, panel, column)), v_set(max))), v_set(sum));
+        vf difference = v_sub(p, v_load(PLACE(d, panel, column)));
+        v_store(PLACE(d, panel, column), below(column, n, v_mul(difference, v_set(weight)), 0.0f));
+    }
+    return (double)weight * (((double)max + log_of(sum)) * mass - inner);
+}
+
+/* Rows of classes, of which all but one in a row are 0, are taken as they lie where they are long: nothing need be turned. */
+#define LONG_ROW (4 * LANES)
+
+INLINED bool is_sparse(size_t n, size_t panel, const float *d)
+{
+    size_t some = 0;
+
+    for (size_t column = 0; column < n; column += VL)
+        some += has_some(v_load(PLACE(d, panel, column)));
+    return 4 * VL * some <= n;
+}
+
+static void cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
+{
+    if (m == 0 || n < LONG_ROW || !is_sparse(n, panel, d)) {
+        cross_entropy_turned(m, n, panel, z, weight, d, losses);
+        return;
+    }
+    for (size_t r = 0; r < m; r++)
+        losses[r] = cross_entropy_row(n, panel, z + 32 * r, weight ? weight[r] : 1.0f, d + 32 * r);
 }
 
 static void softmax(size_t n, size_t panel, float *z)
