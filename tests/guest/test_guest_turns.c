@@ -88,11 +88,12 @@ Test(guest_turns, keep_the_hosts_floating_point_state_and_do_not_feel_it)
             fesetround(directions[d]);
             feclearexcept(FE_ALL_EXCEPT);
             feenableexcept(TRAPS);
+            int trapping = fegetexcept(); /* nothing on most aarch64, which cannot trap */
             bp_status status = bp_trainers_step(c.turn, CROWD, threads, NULL);
             int direction = fegetround(), traps = fegetexcept(), raised = fetestexcept(FE_ALL_EXCEPT);
             fesetenv(FE_DFL_ENV);
             cr_assert_eq(status, BP_OK);
-            cr_assert(direction == directions[d] && traps == TRAPS && raised == 0);
+            cr_assert(direction == directions[d] && traps == trapping && raised == 0);
             cr_assert(same(&c, &wanted), "direction %d, %u threads", directions[d], threads);
             crowd_free(&c);
         }
