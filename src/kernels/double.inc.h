@@ -102,12 +102,12 @@ INLINED vd d_log(vd x)
     return d_select(x == x, d_log_of_parts(f, k, d_set(0.0)), x);
 }
 
-/* bp_log1p for 0 <= x <= 1; NaN passes. Below 2^-54 the formula for small x gives x. */
+/* bp_log1p for x >= 0; NaN passes. Below 2^-54 the formula for small x gives x. */
 INLINED vd d_log1p(vd x)
 {
-    vd k, u = d_set(1.0) + x, f = d_parts(u, &k);
+    vd k, one = d_set(1.0), u = one + x, f = d_parts(u, &k);
     vl small = x < d_set(BP_LOG1P_HIGH);
-    vd lost = (x - (u - d_set(1.0))) / u;
+    vd lost = d_select(x < one, x - (u - one), one - (u - x)) / u;
 
     vd y = d_log_of_parts(d_select(small, x, f), d_select(small, d_set(0.0), k), d_select(small, d_set(0.0), lost));
     return d_select(x == x, y, x);
