@@ -44,42 +44,56 @@ static void gather_x(const bp_kernels *kernels, const bp_examples *examples, con
         kernels->spread_f32(count, numbers, examples->inputs, panel, to);
 }
 
-static void gather_y(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples, uint64_t row, size_t place)
+/* Classes: one-hot, or a number where there is one output. */
+static void gather_class(const bp_kernels *kernels, const bp_examples *examples, uint64_t row, size_t panel, float *to)
 {
-    float *to = batch->y + 32 * place;
+    float y = (float)examples->classes[row];
 
-    if (!examples->classes) {
-        kernels->spread_f32(1, &(const float *){examples->y + row * examples->y_stride}, examples->outputs, batch->panel, to);
-    } else if (examples->outputs > 1) {
-        kernels->one_hot(examples->outputs, (size_t)examples->classes[row], batch->panel, to);
-    } else {
-        float y = (float)examples->classes[row];
-        kernels->spread_f32(1, &(const float *){&y}, 1, batch->panel, to);
-    }
+    if (examples->outputs > 1)
+        kernels->one_hot(examples->outputs, (size_t)examples->classes[row], panel, to);
+    else
+        kernels->spread_f32(1, &(const float *){&y}, 1, panel, to);
 }
 
-static void gather_inputs(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples, const uint64_t *rows,
-                          uint64_t first_row, size_t first, size_t count)
+static void gather_y(const bp_kernels *kernels, const bp_examples *examples, const uint64_t *rows, uint64_t first_row, size_t count,
+                     size_t panel, float *to)
 {
-    for (size_t done = 0; done < count; done += ROWS_TOGETHER) {
-        size_t together = bp_size_min(ROWS_TOGETHER, count - done);
-        for (size_t r = done + together; rows && r < bp_size_min(done + 2 * ROWS_TOGETHER, count); r++)
-            prefetch_row(examples, rows[r]);
-        gather_x(kernels, examples, rows ? rows + done : NULL, first_row + done, together, batch->panel,
-                 batch->x + 32 * (first + done));
-    }
+    const float *group[ROWS_TOGETHER];
+
+    for (size_t r = 0; r < count; r++)
+        if (examples->classes)
+            gather_class(kernels, examples, row_number(rows, first_row, r), panel, to + 32 * r);
+        else
+            group[r] = examples->y + row_number(rows, first_row, r) * examples->y_stride;
+    if (!examples->classes)
+        kernels->spread_f32(count, group, examples->outputs, panel, to);
+}
+
+static void gather_weights(const bp_examples *examples, const uint64_t *rows, uint64_t first_row, size_t count, float *to)
+{
+    for (size_t r = 0; r < count; r++)
+        to[r] = examples->weight ? examples->weight[row_number(rows, first_row, r)] : 1.0f;
+}
+
+static void prefetch_rows(const bp_examples *examples, const uint64_t *rows, size_t count)
+{
+    for (size_t r = 0; r < count; r++)
+        prefetch_row(examples, rows[r]);
 }
 
 void bp_batch_gather(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples, const uint64_t *rows,
                      uint64_t first_row, size_t first, size_t count)
 {
-    if (batch->x)
-        gather_inputs(batch, kernels, examples, rows, first_row, first, count);
-    for (size_t r = 0; r < count; r++) {
-        uint64_t row = row_number(rows, first_row, r);
+    for (size_t done = 0; done < count; done += ROWS_TOGETHER) {
+        size_t together = bp_size_min(ROWS_TOGETHER, count - done), place = first + done;
+        const uint64_t *own = rows ? rows + done : NULL;
+        if (rows && batch->x)
+            prefetch_rows(examples, own + together, bp_size_min(ROWS_TOGETHER, count - done - together));
+        if (batch->x)
+            gather_x(kernels, examples, own, first_row + done, together, batch->panel, batch->x + 32 * place);
         if (batch->y)
-            gather_y(batch, kernels, examples, row, first + r);
-        if (batch->weight)
-            batch->weight[first + r] = examples->weight ? examples->weight[row] : 1.0f;
+            gather_y(kernels, examples, own, first_row + done, together, batch->panel, batch->y + 32 * place);
     }
+    if (batch->weight)
+        gather_weights(examples, rows, first_row, count, batch->weight + first);
 }

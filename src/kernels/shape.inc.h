@@ -30,10 +30,13 @@ INLINED void spread_tail_f32(size_t columns, const float *x, float *to)
 {
     size_t column = 0;
 
+    UNROLLED
+    for (size_t i = 0; i < 32; i += VL)
+        v_store(to + i, v_set(0.0f));
+    for (; column + VL <= columns; column += VL)
+        v_store(to + column, v_load(x + column));
     for (; column < columns; column++)
         to[column] = x[column];
-    for (; column < 32; column++)
-        to[column] = 0.0f;
 }
 
 /* Panel by panel, all rows: one page of the panel and one of each row are at hand, where row by row every 128 bytes would go
