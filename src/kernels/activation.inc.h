@@ -66,7 +66,7 @@ INLINED vf v_tanh(vf x)
 #define LEAK 0.01f /* torch.nn.LeakyReLU's negative_slope */
 
 INLINED vf identity_value(vf z) { return z; }
-INLINED vf relu_value(vf z) { return v_select(v_le(z, v_set(0.0f)), v_set(0.0f), z); }
+INLINED vf relu_value(vf z) { return v_relu(z); }
 INLINED vf leaky_relu_value(vf z) { return v_select(v_le(z, v_set(0.0f)), v_mul(z, v_set(LEAK)), z); }
 
 /* d g'(z), told from a = g(z). */

@@ -21,7 +21,7 @@ typedef struct group {
 /* Rows of a = x W + b: chains over `count` inputs. */
 INLINED void fused_rows(size_t rows, size_t vectors, size_t count, const float *x, const float *w, const float *bias, bool relu, float *a)
 {
-    vf sums[TILE_ROWS][TILE_VECTORS], zero = v_set(0.0f);
+    vf sums[TILE_ROWS + 2][TILE_VECTORS], zero = v_set(0.0f);
 
     UNROLLED
     for (size_t i = 0; i < rows; i++)
@@ -35,14 +35,14 @@ INLINED void fused_rows(size_t rows, size_t vectors, size_t count, const float *
         UNROLLED
         for (size_t v = 0; v < vectors; v++) {
             vf z = v_add(sums[i][v], v_load(bias + v * VL));
-            v_store(a + 32 * i + v * VL, relu ? relu_value(z) : z);
+            v_store(a + 32 * i + v * VL, relu ? v_relu(z) : z);
         }
 }
 
 /* Rows of dW = x^T dL/dz: chains over `count` examples. */
 INLINED void fused_columns(size_t rows, size_t vectors, size_t count, const float *x, const float *d, bp_chain chain, float *c)
 {
-    vf sums[TILE_ROWS][TILE_VECTORS], zero = v_set(0.0f);
+    vf sums[TILE_ROWS + 2][TILE_VECTORS], zero = v_set(0.0f);
 
     UNROLLED
     for (size_t i = 0; i < rows; i++)
@@ -71,10 +71,11 @@ INLINED void fused_first(size_t rows, const bp_tiny *t, const group *g, size_t c
     UNROLLED
     for (size_t i = 0; i < rows; i++)
         sums[i] = first ? zero : v_load(dw1 + 32 * i + column);
+    UNROLLED_BY(4)
     for (size_t r = 0; r < g->rows; r++, x += 32, a += 32, to += 32) {
         vf output = v_set(g->dz[r]), value = v_load(a), d;
         if (relu)
-            v_store(to, d = relu_slope(value, v_mul(output, w2)));
+            v_store(to, d = v_mul_where(v_not_le(value, zero), output, w2)); /* relu_slope */
         else
             d = v_load(to);
         biases = v_add(biases, d);
@@ -135,6 +136,14 @@ static fused_columns_tile *const fused_columns_tiles[TILE_ROWS][TILE_VECTORS] = 
 #define ENTRY(R, KIND) KIND##_##R##x1
 static fused_first_tile *const fused_first_tiles[TILE_ROWS] = {ENTRIES(fused_first)};
 
+#if TILE_ROWS >= 14
+#define NARROW_ROWS 16 /* of one vector there is room for two more: 32 rows are two tiles, not three */
+OUT_OF_LINE void fused_rows_16x1(size_t count, const float *x, const float *w, const float *bias, bool relu, float *a)
+{
+    fused_rows(NARROW_ROWS, 1, count, x, w, bias, relu, a);
+}
+#endif
+
 /* Vectors of the tile that begins at a column. */
 INLINED size_t fused_vectors(size_t n, size_t column)
 {
@@ -144,39 +153,44 @@ INLINED size_t fused_vectors(size_t n, size_t column)
 
 /* ------------------------------------------------------------------------------------------------------------ forward */
 
-/* One row; the last vector of x alone may be a part. */
-INLINED void gather_row(const bp_tiny_rows *rows, size_t k, uint64_t row, size_t r, group *g)
+/* Numbers of the rows; `room` is for those that nobody has listed. */
+INLINED const uint64_t *list_rows(const bp_tiny_rows *rows, size_t first, size_t count, uint64_t room[BP_TINY_ROWS])
 {
-    const float *from = rows->x + row * rows->x_stride;
-    float *to = g->x + 32 * r;
-
-    for (; k > VL; k -= VL, from += VL, to += VL)
-        v_store(to, v_load(from));
-    v_store(to, v_load_some(from, k));
-    g->y[r] = rows->y[row * rows->y_stride];
+    if (rows->rows)
+        return rows->rows + first;
+    for (size_t r = 0; r < count; r++)
+        room[r] = rows->first + first + r;
+    return room;
 }
 
-INLINED void gather_weights(const bp_tiny_rows *rows, size_t first, group *g)
+/* VL columns of each row, or as many as there are. */
+INLINED void gather_columns(size_t count, const uint64_t *list, const float *from, size_t stride, size_t columns, float *to)
 {
+    UNROLLED_BY(8)
+    for (size_t r = 0; r < count; r++)
+        v_store(to + 32 * r, v_load_some(from + list[r] * stride, columns));
+}
+
+INLINED void gather_numbers(size_t count, const uint64_t *list, const float *from, size_t stride, float *to)
+{
+    UNROLLED_BY(8)
+    for (size_t r = 0; r < count; r++)
+        to[r] = from[list[r] * stride];
+}
+
+INLINED void gather_group(const bp_tiny *t, const bp_tiny_rows *rows, size_t first, group *g)
+{
+    uint64_t room[BP_TINY_ROWS];
+    const uint64_t *list = list_rows(rows, first, g->rows, room);
+
+    for (size_t column = 0; column < t->k; column += VL)
+        gather_columns(g->rows, list, rows->x + column, rows->x_stride, t->k - column < VL ? t->k - column : VL, g->x + column);
+    gather_numbers(g->rows, list, rows->y, rows->y_stride, g->y);
     if (rows->weight)
-        for (size_t r = 0; r < g->rows; r++)
-            g->weight[r] = rows->weight[rows->rows ? rows->rows[first + r] : rows->first + first + r];
+        gather_numbers(g->rows, list, rows->weight, 1, g->weight);
     else
         for (size_t r = 0; r < g->rows; r += VL)
             v_store(g->weight + r, v_set(1.0f));
-}
-
-INLINED void gather_group(const bp_tiny *t, const bp_tiny_rows *from, size_t first, group *g)
-{
-    bp_tiny_rows rows = *from; /* no store can change it */
-
-    if (rows.rows)
-        for (size_t r = 0; r < g->rows; r++)
-            gather_row(&rows, t->k, rows.rows[first + r], r, g);
-    else
-        for (size_t r = 0; r < g->rows; r++)
-            gather_row(&rows, t->k, rows.first + first + r, r, g);
-    gather_weights(&rows, first, g);
     v_store(g->y + g->rows, v_set(0.0f));
     v_store(g->weight + g->rows, v_set(0.0f));
 }
@@ -199,32 +213,51 @@ INLINED void activate_group(const bp_tiny *t, const group *g)
 
 INLINED void forward_group(const bp_tiny *t, const group *g)
 {
-    size_t tiles = (g->rows + TILE_ROWS - 1) / TILE_ROWS;
+    size_t done = 0;
+    bool relu = t->activate == relu_activate;
 
-    for (size_t column = 0; column < t->n; column += TILE_VECTORS * VL)
-        for (size_t i = 0, first = 0; i < tiles; i++) {
-            size_t rows = g->rows / tiles + (i < g->rows % tiles);
-            fused_rows_tiles[rows - 1][fused_vectors(t->n, column) - 1](t->k, g->x + 32 * first, t->w1 + column, t->b1 + column,
-                                                                       t->activate == relu_activate, g->a + 32 * first + column);
-            first += rows;
-        }
+#ifdef NARROW_ROWS
+    for (; t->n <= VL && done + NARROW_ROWS <= g->rows; done += NARROW_ROWS)
+        fused_rows_16x1(t->k, g->x + 32 * done, t->w1, t->b1, relu, g->a + 32 * done);
+#endif
+    size_t tiles = (g->rows - done + TILE_ROWS - 1) / TILE_ROWS, height = tiles ? (g->rows - done + tiles - 1) / tiles : 0;
+    for (size_t rows; done < g->rows; done += rows) {
+        rows = g->rows - done < height ? g->rows - done : height;
+        for (size_t column = 0; column < t->n; column += TILE_VECTORS * VL)
+            fused_rows_tiles[rows - 1][fused_vectors(t->n, column) - 1](t->k, g->x + 32 * done, t->w1 + column, t->b1 + column, relu,
+                                                                       g->a + 32 * done + column);
+    }
     activate_group(t, g);
 }
 
 /* ----------------------------------------------------------------------------------------------------- output and loss */
 
-/* Chains of z over hidden units first ... end - 1 of four go on in dz, for VL rows after VL rows: a chain waits for itself, so
- * several run at once. */
-INLINED void output_step(const bp_tiny *t, group *g, size_t column, size_t first, size_t end)
+/* z of `blocks` x VL rows: a chain waits for itself, so two run at once. */
+INLINED void output_of_rows(size_t blocks, const bp_tiny *t, const float *a, float *to)
 {
-    for (size_t r = 0; r < g->rows; r += VL) {
-        vf four[4], z = column + first ? v_load(g->dz + r) : v_set(0.0f);
-        v_load_four(g->a + 32 * r + column, 32, four);
+    vf z[2], four[4];
+    size_t column = 0;
+
+    for (size_t b = 0; b < blocks; b++)
+        z[b] = v_set(0.0f);
+    for (; column + 4 <= t->n; column += 4)
         UNROLLED
-        for (size_t j = first; j < end; j++)
-            z = v_fma(four[j], v_set(t->w2[column + j]), z);
-        v_store(g->dz + r, z);
+        for (size_t b = 0; b < blocks; b++) {
+            v_load_four(a + 32 * VL * b + column, 32, four);
+            UNROLLED
+            for (size_t j = 0; j < 4; j++)
+                z[b] = v_fma(four[j], v_set(t->w2[column + j]), z[b]);
+        }
+    for (size_t b = 0; b < blocks && column < t->n; b++) {
+        v_load_four(a + 32 * VL * b + column, 32, four);
+        UNROLLED
+        for (size_t j = 0; j < 3; j++)
+            if (column + j < t->n)
+                z[b] = v_fma(four[j], v_set(t->w2[column + j]), z[b]);
     }
+    UNROLLED
+    for (size_t b = 0; b < blocks; b++)
+        v_store(to + b * VL, v_add(z[b], v_set(*t->b2)));
 }
 
 /* From z, which stands in dz, to dL/dz; w L to losses. True where all are finite: then each times 0 is 0. */
@@ -259,18 +292,12 @@ OUT_OF_LINE bool logistic_group(group *g, double *losses) { return loss_of_group
 /* Rows behind the last are whatever the scratch holds: nothing of them is kept, but they must not pass for a loss. */
 INLINED bool output_group(const bp_tiny *t, group *g, double *losses)
 {
-    size_t column = 0;
+    size_t r = 0;
 
-    for (; column + 4 <= t->n; column += 4)
-        output_step(t, g, column, 0, 4);
-    if (t->n % 4 > 0)
-        output_step(t, g, column, 0, 1);
-    if (t->n % 4 > 1)
-        output_step(t, g, column, 1, 2);
-    if (t->n % 4 > 2)
-        output_step(t, g, column, 2, 3);
-    for (size_t r = 0; r < g->rows; r += VL)
-        v_store(g->dz + r, v_add(v_load(g->dz + r), v_set(*t->b2)));
+    for (; r + VL < g->rows; r += 2 * VL)
+        output_of_rows(2, t, g->a + 32 * r, g->dz + r);
+    if (r < g->rows)
+        output_of_rows(1, t, g->a + 32 * r, g->dz + r);
     v_store(g->dz + g->rows, v_set(0.0f));
     return t->logistic ? logistic_group(g, losses) : squared_group(g, losses);
 }
@@ -323,25 +350,24 @@ INLINED void gradient_group(const bp_tiny *t, const group *g, float *dw1, float 
     }
 }
 
-static bool tiny(const bp_tiny *network, const bp_tiny_rows *from, size_t m, float *gradient, double *losses)
+static bool tiny(const bp_tiny *t, const bp_tiny_rows *from, size_t m, float *gradient, double *losses)
 {
-    bp_tiny t = *network; /* no store can change it */
-    float *db1 = gradient + 32 * t.k;
+    float *db1 = gradient + 32 * t->k;
     bool finite = true;
     group g;
 
-    g.x = t.scratch;
+    g.x = t->scratch;
     g.a = g.x + BP_TINY_BLOCK;
     g.d = g.a + BP_TINY_BLOCK;
     for (size_t first = 0; first < m; first += BP_TINY_ROWS) {
         g.rows = m - first < BP_TINY_ROWS ? m - first : BP_TINY_ROWS;
         g.chain = bp_chain_at(first, g.rows, m);
-        gather_group(&t, from, first, &g);
-        forward_group(&t, &g);
-        if (!output_group(&t, &g, losses + first))
+        gather_group(t, from, first, &g);
+        forward_group(t, &g);
+        if (!output_group(t, &g, losses + first))
             finite = false;
-        backward_group(&t, &g);
-        gradient_group(&t, &g, gradient, db1, db1 + 32, db1 + 64);
+        backward_group(t, &g);
+        gradient_group(t, &g, gradient, db1, db1 + 32, db1 + 64);
     }
     return finite;
 }
@@ -351,7 +377,7 @@ static bool tiny(const bp_tiny *network, const bp_tiny_rows *from, size_t m, flo
 /* Vectors that hold numbers: `columns` of each row, the rest of its 32 are padding. */
 #define FUSED_PART(VECTOR, NUMBER, ROWS, COLUMNS, UPDATE, BAD)                                                            \
     {                                                                                                                    \
-        optimized o = {s.part[NUMBER].w, gradient, s.part[NUMBER].first, s.part[NUMBER].second};                         \
+        optimized o = {s->part[NUMBER].w, gradient, s->part[NUMBER].first, s->part[NUMBER].second};                      \
         for (size_t row = 0; row < 32 * (ROWS); row += 32)                                                               \
             for (size_t column = 0; column < (COLUMNS); column += VL)                                                    \
                 VECTOR(UPDATE, &o, row + column, BAD);                                                                   \
@@ -359,16 +385,14 @@ static bool tiny(const bp_tiny *network, const bp_tiny_rows *from, size_t m, flo
     }
 
 #define FUSED_UPDATE(NAME, VECTOR)                                                                                        \
-    OUT_OF_LINE void NAME(const bp_tiny_state *state, const bp_update *weights, const bp_update *biases, const float *gradient, \
+    OUT_OF_LINE void NAME(const bp_tiny_state *s, const bp_update *weights, const bp_update *biases, const float *gradient, \
                           bool bad[2])                                                                                   \
     {                                                                                                                    \
-        bp_tiny_state s = *state; /* no store can change them */                                                         \
-        bp_update w = *weights, b = *biases;                                                                             \
         vf hidden = v_set(0.0f), output = v_set(0.0f);                                                                   \
-        FUSED_PART(VECTOR, 0, s.k, s.n, &w, &hidden)                                                                     \
-        FUSED_PART(VECTOR, 1, 1, s.n, &b, &hidden)                                                                       \
-        FUSED_PART(VECTOR, 2, 1, s.n, &w, &output)                                                                       \
-        FUSED_PART(VECTOR, 3, 1, 1, &b, &output)                                                                         \
+        FUSED_PART(VECTOR, 0, s->k, s->n, weights, &hidden)                                                                    \
+        FUSED_PART(VECTOR, 1, 1, s->n, biases, &hidden)                                                                       \
+        FUSED_PART(VECTOR, 2, 1, s->n, weights, &output)                                                                       \
+        FUSED_PART(VECTOR, 3, 1, 1, biases, &output)                                                                         \
         bad[0] = vm_any(vm_or_not(vm_none(), v_le(hidden, hidden)));                                                     \
         bad[1] = vm_any(vm_or_not(vm_none(), v_le(output, output)));                                                     \
     }

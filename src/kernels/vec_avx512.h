@@ -32,6 +32,10 @@ static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vf v_abs(vf a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
 static inline vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 static inline vm v_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+static inline vm v_not_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLE_UQ); }
+/* a <= 0 ? 0 : a in one operation, told class by class: a number above 0, an infinity above it and NaN stay, all else becomes +0. */
+static inline vf v_relu(vf a) { return _mm512_fixupimm_ps(a, a, _mm512_set1_epi32(0x18181811), 0); }
+static inline vf v_mul_where(vm m, vf a, vf b) { return _mm512_maskz_mul_ps(m, a, b); }
 static inline vf v_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
 static inline vm vm_none(void) { return 0; }
 static inline vm vm_or_not(vm a, vm b) { return (vm)(a | (vm)~b); }

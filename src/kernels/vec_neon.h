@@ -39,6 +39,9 @@ static inline vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 static inline vf v_abs(vf a) { return vabsq_f32(a); }
 static inline vm v_lt(vf a, vf b) { return vcltq_f32(a, b); }
 static inline vm v_le(vf a, vf b) { return vcleq_f32(a, b); }
+static inline vm v_not_le(vf a, vf b) { return vmvnq_u32(vcleq_f32(a, b)); }
+static inline vf v_relu(vf a) { return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a), vcleq_f32(a, vdupq_n_f32(0)))); }
+static inline vf v_mul_where(vm m, vf a, vf b) { return vreinterpretq_f32_u32(vandq_u32(m, vreinterpretq_u32_f32(vmulq_f32(a, b)))); }
 static inline vf v_select(vm m, vf yes, vf no) { return vbslq_f32(m, yes, no); }
 static inline vm vm_none(void) { return vdupq_n_u32(0); }
 static inline vm vm_or_not(vm a, vm b) { return vornq_u32(a, b); }

@@ -32,6 +32,9 @@ static inline vf v_fma(vf a, vf b, vf c) { return __builtin_fmaf(a, b, c); }
 static inline vf v_abs(vf a) { return __builtin_fabsf(a); }
 static inline vm v_lt(vf a, vf b) { return a < b; }
 static inline vm v_le(vf a, vf b) { return a <= b; }
+static inline vm v_not_le(vf a, vf b) { return !(a <= b); }
+static inline vf v_relu(vf a) { return a <= 0.0f ? 0.0f : a; }
+static inline vf v_mul_where(vm m, vf a, vf b) { return m ? a * b : 0.0f; } /* else 0 */
 static inline vf v_select(vm m, vf yes, vf no) { return m ? yes : no; }
 static inline vm vm_none(void) { return false; }
 static inline vm vm_or_not(vm a, vm b) { return a || !b; }

@@ -28,7 +28,8 @@ static bool are_floats(const bp_examples *examples)
     return examples->x_type == BP_TYPE_F32 && !examples->classes;
 }
 
-static bp_tiny_rows rows_of(const bp_minibatch *minibatch)
+/* From row `row` of the minibatch on. */
+static bp_tiny_rows rows_of(const bp_minibatch *minibatch, size_t row)
 {
     const bp_examples *examples = minibatch->examples;
 
@@ -38,8 +39,8 @@ static bp_tiny_rows rows_of(const bp_minibatch *minibatch)
         .y = examples->y,
         .y_stride = examples->y_stride,
         .weight = examples->weight,
-        .rows = minibatch->rows,
-        .first = minibatch->first,
+        .rows = minibatch->rows ? minibatch->rows + row : NULL,
+        .first = minibatch->first + row,
     };
 }
 
@@ -71,21 +72,20 @@ static bool shard(bp_trainer *trainer, bp_member member, const bp_tiny *network,
 
 bool bp_tiny_rows_phase(bp_trainer *trainer, bp_member member, bp_range range, const bp_minibatch *minibatch)
 {
-    const bp_pass *pass = &trainer->chunk[member.index];
     bp_tiny network = describe(trainer, member);
-    bp_tiny_rows rows = rows_of(minibatch);
+    bp_tiny_rows rows = rows_of(minibatch, range.first);
     bool ready = are_floats(minibatch->examples), finite = true;
+    size_t count;
 
-    for (size_t row = range.first; row < range.end; row += trainer->plan.grain) {
-        size_t count = bp_size_min(trainer->plan.grain, range.end - row);
-        bp_tiny_rows part = rows;
+    for (size_t row = range.first; row < range.end; row += count) {
+        count = bp_size_min(trainer->plan.grain, range.end - row);
         if (!ready)
-            part = gathered(trainer, pass, minibatch, row, count);
-        else if (part.rows)
-            part.rows += row;
+            rows = gathered(trainer, &trainer->chunk[member.index], minibatch, row, count);
+        finite = shard(trainer, member, &network, &rows, row, count) && finite;
+        if (rows.rows)
+            rows.rows += count;
         else
-            part.first += row;
-        finite = shard(trainer, member, &network, &part, row, count) && finite;
+            rows.first += count;
     }
     return finite;
 }
