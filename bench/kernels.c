@@ -105,20 +105,20 @@ static void call_dW(void *context)
 static void make_operands(operands *o, shape s)
 {
     uint32_t sizes[] = {s.k, s.n};
-    size_t tiles, offset[BP_LAYERS_MAX];
+    size_t tiles;
     bp_error error;
 
     o->shape = s;
     if (bp_layout_make(1, sizes, BP_IDENTITY, &o->layout, &error) != BP_OK)
         exit(1);
     tiles = (size_t)o->layout.layer[0].k_panels * o->layout.layer[0].n_panels;
-    o->pass = (bp_pass){.ld = s.m};
-    o->pass.a[0] = take_random((size_t)o->layout.layer[0].k_panels * 32 * s.m);
-    o->pass.a[1] = take_random((size_t)o->layout.layer[0].n_panels * 32 * s.m);
-    o->pass.d[0] = take_random((size_t)o->layout.layer[0].k_panels * 32 * s.m);
-    o->pass.d[1] = take_random((size_t)o->layout.layer[0].n_panels * 32 * s.m);
+    o->pass = (bp_pass){.ld = s.m | 1};
+    o->pass.a[0] = take_random((size_t)o->layout.layer[0].k_panels * 32 * o->pass.ld);
+    o->pass.a[1] = take_random((size_t)o->layout.layer[0].n_panels * 32 * o->pass.ld);
+    o->pass.d[0] = take_random((size_t)o->layout.layer[0].k_panels * 32 * o->pass.ld);
+    o->pass.d[1] = take_random((size_t)o->layout.layer[0].n_panels * 32 * o->pass.ld);
     o->parameters = take_random(o->layout.floats);
-    o->transposed = take_random(bp_transposed_layout(&o->layout, offset));
+    o->transposed = take_random(bp_transposed_floats(&o->layout.layer[0]));
     o->dW = take_random(tiles * 1024);
 }
 
