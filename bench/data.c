@@ -188,7 +188,7 @@ typedef struct gathering {
 static void call_order(void *context)
 {
     gathering *g = context;
-    bp_sampler_order((bp_rows){NULL, g->rows}, BP_SHUFFLE_FULL, 1, g->epoch++, g->order);
+    bp_sampler_order(g->kernels, (bp_rows){NULL, g->rows}, BP_SHUFFLE_FULL, 1, g->epoch++, g->order);
 }
 
 /* One epoch of whole minibatches. */

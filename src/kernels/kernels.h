@@ -152,6 +152,9 @@ typedef struct bp_kernels {
     /* 1 in column `hot` of n, 0 in all others up to the end of the last panel. */
     void (*one_hot)(size_t n, size_t hot, size_t panel, float *to);
 
+    /* to[i] = the low 64 bits of bp_random for element first + i; `use` is bp_random_use's. */
+    void (*random_bits)(uint64_t seed, uint32_t use, uint32_t index, uint64_t first, size_t count, uint64_t *to);
+
     /* Multiply-adds in registers alone, on random operands, for the machine's peak: returns floating-point operations done;
      * *sink takes a value that depends on all of them. */
     double (*peak)(size_t rounds, float *sink);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "random.h"
 #include "series.h"
 #include "sum.h"
 
@@ -12,6 +13,7 @@
 #include "activation.inc.h"
 #include "product.inc.h"
 #include "double.inc.h"
+#include "random.inc.h"
 #include "loss.inc.h"
 #include "optimizer.inc.h"
 #include "shape.inc.h"
@@ -40,5 +42,6 @@ const bp_kernels ISA(bp_kernels) = {
     .spread_f32 = spread_f32,
     .one_hot = one_hot,
     .spread_u8 = spread_u8,
+    .random_bits = random_bits,
     .peak = peak,
 };

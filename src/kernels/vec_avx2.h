@@ -96,3 +96,6 @@ static inline void v_load_four(const float *p, size_t stride, vf columns[4])
     columns[2] = _mm256_shuffle_ps(high_ab, high_cd, 0x44);
     columns[3] = _mm256_shuffle_ps(high_ab, high_cd, 0xee);
 }
+
+typedef uint64_t vu __attribute__((vector_size(32)));
+static inline vu v_mul_low(vu a, vu b) { return (vu)_mm256_mul_epu32((__m256i)a, (__m256i)b); }

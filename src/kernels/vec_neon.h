@@ -80,3 +80,6 @@ static inline void v_load_four(const float *p, size_t stride, vf columns[4])
         columns[i] = v_load(p + i * stride);
     v_transpose(columns);
 }
+
+typedef uint64x2_t vu;
+static inline vu v_mul_low(vu a, vu b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }

@@ -55,3 +55,5 @@ static inline void v_load_four(const float *p, size_t stride, vf columns[4]) /* 
     for (int j = 0; j < 4; j++)
         columns[j] = p[j];
 }
+typedef uint64_t vu __attribute__((vector_size(8))); /* as many whole numbers as a vd has doubles */
+static inline vu v_mul_low(vu a, vu b) { return (a & 0xffffffffu) * (b & 0xffffffffu); } /* of their low 32 bits */

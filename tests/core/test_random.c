@@ -27,7 +27,7 @@ Test(random, philox_gives_its_published_answers)
 /* The third vector again, through the names that models depend on. */
 Test(random, arguments_stand_where_they_always_stood)
 {
-    philox4x32_ctr_t bits = bp_random(0x299f31d0a4093822, (bp_stream)3, 0x707344, 0x13198a2e, 0x85a308d3243f6a88);
+    philox4x32_ctr_t bits = bp_random(0x299f31d0a4093822, (bp_random_stream)3, 0x707344, 0x13198a2e, 0x85a308d3243f6a88);
 
     cr_assert_eq(bits.v[0], 0xd16cfe09);
     cr_assert_eq(bits.v[3], 0x24126ea1);

@@ -10,7 +10,7 @@ enum { ROWS = 1000 };
 
 static void order_of(uint64_t count, uint64_t seed, uint64_t epoch, uint64_t *order)
 {
-    bp_sampler_order((bp_rows){NULL, count}, BP_SHUFFLE_FULL, seed, epoch, order);
+    bp_sampler_order(&bp_kernels_scalar, (bp_rows){NULL, count}, BP_SHUFFLE_FULL, seed, epoch, order);
 }
 
 Test(sampler, every_row_comes_once)
@@ -34,7 +34,7 @@ Test(sampler, chosen_rows_stay_the_chosen_ones)
     for (uint64_t i = 0; i < ROWS; i++)
         index[i] = 7 * i + 3;
     order_of(ROWS, 5, 6, places);
-    bp_sampler_order((bp_rows){index, ROWS}, BP_SHUFFLE_FULL, 5, 6, order);
+    bp_sampler_order(&bp_kernels_scalar, (bp_rows){index, ROWS}, BP_SHUFFLE_FULL, 5, 6, order);
     for (uint64_t i = 0; i < ROWS; i++)
         cr_assert_eq(order[i], 7 * places[i] + 3);
 }
@@ -43,9 +43,9 @@ Test(sampler, without_shuffling_rows_stand_as_they_were_given)
 {
     uint64_t index[] = {9, 2, 5}, order[3];
 
-    bp_sampler_order((bp_rows){index, 3}, BP_SHUFFLE_NONE, 1, 1, order);
+    bp_sampler_order(&bp_kernels_scalar, (bp_rows){index, 3}, BP_SHUFFLE_NONE, 1, 1, order);
     cr_assert_eq(memcmp(order, index, sizeof index), 0);
-    bp_sampler_order((bp_rows){NULL, 3}, BP_SHUFFLE_NONE, 1, 1, order);
+    bp_sampler_order(&bp_kernels_scalar, (bp_rows){NULL, 3}, BP_SHUFFLE_NONE, 1, 1, order);
     cr_assert(order[0] == 0 && order[1] == 1 && order[2] == 2);
 }
 
