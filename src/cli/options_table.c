@@ -20,6 +20,8 @@ const bp_option bp_option_table[BP_OPTIONS] = {
     [BP_OPTION_KEEP] = {"keep", 0, "NAME[,NAME...]", NULL, "columns of the data to copy in front of the predictions"},
     [BP_OPTION_ROW] = {"row", 0, "N", "1", "the example, counted from 1"},
     [BP_OPTION_LAYERS] = {"layers", 0, "N,N[,N...]", NULL, "units of every layer, inputs and outputs included"},
+    [BP_OPTION_MACHINE] = {"machine", 0, "TEXT", NULL,
+                           "plan for another machine, told as hwloc does: 'package:2 [numa] core:32 pu:2'"},
     [BP_OPTION_THRESHOLD] = {"threshold", 0, "F", "0.001", "largest relative error to pass"},
     [BP_OPTION_ENTRIES] = {"entries", 0, "N", "200", "parameters of each layer to compare with differences; 0: all"},
     [BP_OPTION_BENCH_THREADS] = {"threads", 0, "N|auto[,N|auto...]", "auto", "numbers of threads to measure, in turns"},

@@ -184,8 +184,23 @@ Test(commands, plan_tells_the_machine_and_a_network_s_steps)
     object = parsed_output();
     cr_assert_geq(json_integer_value(json_object_get(object, "cores")), 1);
     cr_assert(json_is_string(json_object_get(object, "plan")));
+    expect_keys(json_object_get(object, "memory"),
+                (const char *[]){"example_bytes", "parameters_bytes", "optimizer_bytes", "activations_bytes", "gradients_bytes",
+                                 "packed_bytes", "total_bytes_without_examples", NULL});
+    cr_assert_gt(number(json_object_get(object, "expected"), "step_seconds"), 0);
     json_decref(object);
     run_program(0, "plan");
+}
+
+Test(commands, plan_tells_of_machines_that_are_not_here)
+{
+    json_t *object;
+
+    run_program(0, "plan --machine 'package:2 core:32 pu:1' --layers 2048,2048,2048 --batch-size 1024 --json");
+    object = parsed_output();
+    cr_assert_eq(number(object, "cores"), 64);
+    cr_assert_geq(number(json_object_get(object, "expected"), "threads"), 32);
+    json_decref(object);
 }
 
 Test(commands, bench_prints_an_object_a_line)
