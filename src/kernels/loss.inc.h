@@ -395,41 +395,64 @@ INLINED float row_exponentials(size_t n, size_t panel, const float *z, float max
     return fold_sum(&sum);
 }
 
-/* The same sum alone. */
-INLINED float row_sum(size_t n, size_t panel, const float *z, float max)
-{
-    lanes sum;
-
-    for (size_t v = 0; v < LANES / VL; v++)
-        sum.v[v] = v_set(0.0f);
-    for (size_t column = 0; column < n; column += VL) {
-        vf *lane = &sum.v[column / VL % (LANES / VL)];
-        *lane = v_add(*lane, below(column, n, v_exp(v_sub(v_load(PLACE(z, panel, column)), v_set(max))), 0.0f));
-    }
-    return fold_sum(&sum);
-}
-
 INLINED bool has_some(vf y) { return vm_any(vm_or_not(vm_none(), v_le(v_abs(y), v_set(0.0f)))); }
 
-/* mass and inner of one row, of what is not 0 in it: zeros change no chain and no node of the tree. */
-static void weigh_row(size_t n, size_t panel, const float *z, const float *d, double *mass, double *inner)
+/* What is not 0 in a row of y: of a class, one element. */
+#define HITS 8
+typedef struct hits {
+    size_t count;
+    size_t column[HITS];
+    float y[HITS];
+} hits;
+
+/* False where there are too many. */
+static bool find_hits(size_t n, size_t panel, const float *d, hits *found)
+{
+    found->count = 0;
+    for (size_t column = 0; column < n; column += VL) {
+        const float *y = PLACE(d, panel, column);
+        for (size_t j = 0; j < VL && column + j < n && has_some(v_load(y)); j++) {
+            if (y[j] == 0.0f)
+                continue;
+            if (found->count == HITS)
+                return false;
+            found->column[found->count] = column + j;
+            found->y[found->count++] = y[j];
+        }
+    }
+    return true;
+}
+
+/* mass and inner of one row: zeros change no chain and no node of the tree. */
+static void weigh_hits(const hits *found, size_t panel, const float *z, double *mass, double *inner)
 {
     bp_sum masses, products;
 
     bp_sum_start(&masses);
     bp_sum_start(&products);
-    for (size_t column = 0; column < n; column += VL) {
-        const float *y = PLACE(d, panel, column);
-        for (size_t j = 0; j < VL && column + j < n && has_some(v_load(y)); j++)
-            if (!(y[j] == 0.0f)) {
-                bp_sum_skip(&masses, column + j);
-                bp_sum_skip(&products, column + j);
-                bp_sum_add(&masses, (double)y[j]);
-                bp_sum_add(&products, (double)y[j] * (double)PLACE(z, panel, column)[j]);
-            }
+    for (size_t i = 0; i < found->count; i++) {
+        bp_sum_skip(&masses, found->column[i]);
+        bp_sum_skip(&products, found->column[i]);
+        bp_sum_add(&masses, (double)found->y[i]);
+        bp_sum_add(&products, (double)found->y[i] * (double)*PLACE(z, panel, found->column[i]));
     }
     *mass = bp_sum_total(&masses);
     *inner = bp_sum_total(&products);
+}
+
+/* d, which holds e^(z - max): (e / sum - y) weight, with y 0 but for some. */
+static void descend_row(size_t n, size_t panel, const hits *found, float sum, float weight, float *d)
+{
+    float at_hit[HITS];
+
+    for (size_t i = 0; i < found->count; i++)
+        at_hit[i] = (*PLACE(d, panel, found->column[i]) / sum - found->y[i]) * weight;
+    for (size_t column = 0; column < n; column += VL) {
+        vf p = v_div(v_load(PLACE(d, panel, column)), v_set(sum));
+        v_store(PLACE(d, panel, column), below(column, n, v_mul(p, v_set(weight)), 0.0f));
+    }
+    for (size_t i = 0; i < found->count; i++)
+        *PLACE(d, panel, found->column[i]) = at_hit[i];
 }
 
 /* log(sum e^z) is made of its parts in a vector's first lane, which has the bits of every other. */
@@ -441,40 +464,36 @@ INLINED double log_of(float sum)
     return lane[0];
 }
 
-static double cross_entropy_row(size_t n, size_t panel, const float *z, float weight, float *d)
-{
-    float max = row_max(n, panel, z), sum = row_sum(n, panel, z, max);
-    double mass, inner;
-
-    weigh_row(n, panel, z, d, &mass, &inner);
-    for (size_t column = 0; column < n; column += VL) {
-        vf p = v_div(v_exp(v_sub(v_load(PLACE(z, panel, column)), v_set(max))), v_set(sum));
-        vf difference = v_sub(p, v_load(PLACE(d, panel, column)));
-        v_store(PLACE(d, panel, column), below(column, n, v_mul(difference, v_set(weight)), 0.0f));
-    }
-    return (double)weight * (((double)max + log_of(sum)) * mass - inner);
-}
-
-/* Rows of classes, of which all but one in a row are 0, are taken as they lie where they are long: nothing need be turned. */
+/* Rows of classes are taken as they lie where they are long: nothing need be turned, and d has room for the exponentials. */
 #define LONG_ROW (4 * LANES)
 
-INLINED bool is_sparse(size_t n, size_t panel, const float *d)
+static bool cross_entropy_row(size_t n, size_t panel, const float *z, float weight, float *d, double *loss)
 {
-    size_t some = 0;
+    hits found;
+    double mass, inner;
 
-    for (size_t column = 0; column < n; column += VL)
-        some += has_some(v_load(PLACE(d, panel, column)));
-    return 4 * VL * some <= n;
+    if (n < LONG_ROW || !find_hits(n, panel, d, &found))
+        return false;
+    float max = row_max(n, panel, z), sum = row_exponentials(n, panel, z, max, d);
+    weigh_hits(&found, panel, z, &mass, &inner);
+    descend_row(n, panel, &found, sum, weight, d);
+    *loss = (double)weight * (((double)max + log_of(sum)) * mass - inner);
+    return true;
 }
 
+/* Rows are turned together, as many as there are between two that are not. */
 static void cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
 {
-    if (m == 0 || n < LONG_ROW || !is_sparse(n, panel, d)) {
-        cross_entropy_turned(m, n, panel, z, weight, d, losses);
-        return;
+    size_t first = 0; /* the first row that waits */
+
+    for (size_t r = 0; r <= m; r++) {
+        bool alone = r < m && cross_entropy_row(n, panel, z + 32 * r, weight ? weight[r] : 1.0f, d + 32 * r, losses + r);
+        if ((alone || r == m) && first < r)
+            cross_entropy_turned(r - first, n, panel, z + 32 * first, weight ? weight + first : NULL, d + 32 * first,
+                                 losses + first);
+        if (alone)
+            first = r + 1;
     }
-    for (size_t r = 0; r < m; r++)
-        losses[r] = cross_entropy_row(n, panel, z + 32 * r, weight ? weight[r] : 1.0f, d + 32 * r);
 }
 
 static void softmax(size_t n, size_t panel, float *z)

@@ -59,40 +59,46 @@ static size_t tile_height(const bp_layer *layer, size_t i)
     return bp_size_min(BP_PANEL, layer->k - i * BP_PANEL);
 }
 
-/* The gradient of one shard of one layer, into a buffer laid out as the parameters are. */
+/* A part of one shard's chains, of a whole layer, into a buffer laid out as the parameters are. */
 static void shard_gradient(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                           float *buffer)
+                           bp_chain chain, float *buffer)
 {
     for (size_t j = 0; j < layer->n_panels; j++) {
         float *panel = buffer + layer->w + j * layer->k * BP_PANEL;
         for (size_t i = 0; i < layer->k_panels; i++)
-            tile_weights(kernels, layer, number, pass, rows, BP_CHAIN_WHOLE, i, j, tile_height(layer, i), NULL,
+            tile_weights(kernels, layer, number, pass, rows, chain, i, j, tile_height(layer, i), NULL,
                          panel + i * BP_PANEL * BP_PANEL);
-        tile_biases(kernels, layer, number, pass, rows, BP_CHAIN_WHOLE, j, buffer + layer->b + j * BP_PANEL);
+        tile_biases(kernels, layer, number, pass, rows, chain, j, buffer + layer->b + j * BP_PANEL);
     }
 }
 
+/* Rows `row` ... of the minibatch, shard by shard; of the first shard and the last one perhaps a part, whose sums then rest in the
+ * buffer. */
 static void walk_layer(bp_gradients *gradients, bp_gradient_thread *thread, uint32_t number, const bp_pass *pass, bp_span rows,
-                       size_t row)
+                       size_t row, size_t m)
 {
     const bp_layer *layer = &gradients->layout->layer[number];
     const bp_kernels *kernels = gradients->plan->kernels;
     size_t shard_rows = gradients->plan->layer[number].shard_rows;
     bp_fold *fold = &thread->fold[number];
 
-    for (size_t done = 0; done < rows.count; done += shard_rows) {
-        bp_span shard = {rows.first + done, bp_size_min(shard_rows, rows.count - done)};
+    for (size_t done = 0, count; done < rows.count; done += count) {
+        size_t shard = (row + done) / shard_rows, inside = (row + done) % shard_rows;
+        size_t length = bp_size_min(shard_rows, m - shard * shard_rows);
         float *buffer = thread->buffers + fold->depth * gradients->layout->floats;
-        shard_gradient(kernels, layer, number, pass, shard, buffer);
-        bp_fold_push(fold, kernels, bp_layer_floats(layer), (bp_node){(row + done) / shard_rows, 0, buffer + layer->w});
+        count = bp_size_min(length - inside, rows.count - done);
+        bp_chain chain = bp_chain_at(inside, count, length);
+        shard_gradient(kernels, layer, number, pass, (bp_span){rows.first + done, count}, chain, buffer);
+        if (chain & BP_CHAIN_LAST)
+            bp_fold_push(fold, kernels, bp_layer_floats(layer), (bp_node){shard, 0, buffer + layer->w});
     }
 }
 
-void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row)
+void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row, size_t m)
 {
     for (uint32_t i = 0; i < gradients->layout->layers; i++)
         if (gradients->plan->layer[i].buffered)
-            walk_layer(gradients, &gradients->thread[member.index], i, pass, rows, row);
+            walk_layer(gradients, &gradients->thread[member.index], i, pass, rows, row, m);
 }
 
 /* Folds `count` floats, `offset` into the layer's part, from the nodes that all threads have left. */

@@ -38,9 +38,9 @@ void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const 
 /* The member begins a minibatch. */
 void bp_gradients_begin(bp_gradients *gradients, bp_member member);
 
-/* Buffered layers: folds the shards of some rows of the pass, which is row `row` of the minibatch and begins a shard. A
- * member's rows come in ascending order, each once. */
-void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row);
+/* Buffered layers: adds some rows of the pass, which are rows `row` ... of a minibatch of m, and folds the shards that end with
+ * them. A member's rows come in ascending order, each once, and begin with a shard. */
+void bp_gradients_walk(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t row, size_t m);
 
 /* For those who make the gradient of a shard, `count` floats of all layers, in their own way: where the member's next one goes;
  * that it is there; and the total of all members, after the barrier. */

@@ -172,7 +172,7 @@ static void backward_rows(const backward_work *work, bp_member member)
         bp_pass_unpack(&trainer->pass, trainer->pass.d[0], span, layout->layer[0].k, work->d_x + rows.first * layout->layer[0].k);
     bp_gradients_begin(&trainer->gradients, member);
     if (span.count)
-        bp_gradients_walk(&trainer->gradients, member, &trainer->pass, span, rows.first);
+        bp_gradients_walk(&trainer->gradients, member, &trainer->pass, span, rows.first, trainer->rows);
 }
 
 static void materialise_tiles(bp_trainer *trainer, bp_member member, bp_range tiles)

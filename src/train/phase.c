@@ -71,7 +71,7 @@ static void through(bp_trainer *trainer, bp_member member, const bp_pass *pass, 
     lap(trainer, member, BP_PHASE_LOSS, &since);
     bp_backward(kernels, layout, (const float *const *)trainer->transposed, pass, span, false);
     lap(trainer, member, BP_PHASE_BACKWARD, &since);
-    bp_gradients_walk(&trainer->gradients, member, pass, span, row);
+    bp_gradients_walk(&trainer->gradients, member, pass, span, row, minibatch->m);
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
 }
 

@@ -58,6 +58,27 @@ static bool is_tiny(const bp_layout *layout)
     return layout->layers == 2 && layer[1].n == 1 && layer[0].k <= BP_TINY_WIDTH && layer[0].n <= BP_TINY_WIDTH;
 }
 
+/* Bytes of a and dL/dz that a thread takes through the network at a time: half of a usual L2, beside W and the buffers. */
+#define CHUNK_BYTES ((size_t)1 << 20)
+#define CHUNK_ROWS 64 /* at least: shorter chains of dW would rest in memory too often */
+
+static size_t row_bytes(const bp_layout *layout)
+{
+    size_t panels = layout->layer[0].k_panels;
+
+    for (uint32_t i = 0; i < layout->layers; i++)
+        panels += 2 * (size_t)layout->layer[i].n_panels;
+    return panels * BP_PANEL * sizeof(float);
+}
+
+/* A shard's rows, halved until they fit. */
+static size_t chunk_rows(const bp_layout *layout, size_t rows)
+{
+    while (rows > CHUNK_ROWS && rows * row_bytes(layout) > CHUNK_BYTES)
+        rows = (rows + 1) / 2;
+    return rows;
+}
+
 static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
 {
     size_t most = 1;
@@ -71,7 +92,7 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
         if (buffers)
             plan->grain = bp_size_max(plan->grain, layer->shard_rows);
     }
-    plan->chunk = buffers ? plan->grain : 0;
+    plan->chunk = !buffers ? 0 : plan->tiny ? plan->grain : chunk_rows(layout, plan->grain);
     plan->blocks = buffers ? bp_fold_blocks(most) : 0;
     plan->levels = bp_fold_blocks(most);
 }

@@ -129,11 +129,12 @@ static void run(void *context, bp_member member)
 {
     engine *e = context;
     bp_range rows = bp_team_range(member, e->s->m, e->plan.grain);
-    size_t chunk = e->plan.grain;
+    size_t chunk = e->s->m % 2 ? e->plan.grain : 24; /* whole shards, or parts of them */
 
     bp_gradients_begin(&e->gradients, member);
     for (size_t row = rows.first; row < rows.end; row += chunk)
-        bp_gradients_walk(&e->gradients, member, &e->pass, (bp_span){row, row + chunk < rows.end ? chunk : rows.end - row}, row);
+        bp_gradients_walk(&e->gradients, member, &e->pass, (bp_span){row, row + chunk < rows.end ? chunk : rows.end - row}, row,
+                          e->s->m);
     bp_team_barrier(member);
     for (uint32_t layer = 0; layer < LAYERS; layer++) {
         bp_range tiles = bp_grid_tiles(&e->plan, &e->s->layout, layer, member);
