@@ -103,6 +103,17 @@ static void put_column(const float row[BP_TINY_WIDTH], size_t n, float *column)
         column[i * BP_PANEL] = row[i];
 }
 
+/* Floats of the widest vector: behind a whole one nothing is touched. */
+#define VECTOR_MOST 16
+
+/* Behind the last hidden unit a sigmoid is 1/2, not 0, so W^T has moved there. It must be 0, as all padding is in a checkpoint:
+ * then dL/dz, dW and db of the hidden layer are 0 there, too. */
+static void clear_padding(float row[BP_TINY_WIDTH], size_t n)
+{
+    for (size_t i = n; i % VECTOR_MOST; i++)
+        row[i] = 0.0f;
+}
+
 static float *from(float *block, size_t at)
 {
     return block ? block + at : NULL;
@@ -129,6 +140,7 @@ static void update(bp_trainer *trainer, const float *gradient, bool bad[2])
     if (column.second)
         take_column(column.second, layer[1].k, second);
     trainer->plan.kernels->tiny_update(&state, &trainer->update, &biases, gradient, bad);
+    clear_padding(row.w, layer[1].k);
     put_column(row.w, layer[1].k, column.w);
     if (column.first)
         put_column(first, layer[1].k, column.first);
