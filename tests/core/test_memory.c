@@ -24,6 +24,24 @@ Test(memory, every_size_is_aligned_and_can_be_released)
     }
 }
 
+Test(memory, large_blocks_begin_at_a_huge_page_and_hold_what_is_written)
+{
+    bp_allocator allocator = bp_allocator_or_default(NULL);
+    const size_t huge = (size_t)2 << 20;
+
+    for (size_t size = 4 * huge - 1; size <= 4 * huge + 1; size++) {
+        unsigned char *memory = bp_allocate(&allocator, size);
+        cr_assert(memory);
+        cr_assert_eq((uintptr_t)memory % (size < 4 * huge ? BP_ALIGNMENT : huge), 0, "%zu bytes", size);
+        for (size_t i = 0; i < size; i += 4096)
+            memory[i] = (unsigned char)(i / 4096);
+        memory[size - 1] = 77;
+        for (size_t i = 0; i + 4096 < size; i += 4096)
+            cr_assert_eq(memory[i], (unsigned char)(i / 4096));
+        bp_release(&allocator, memory, size);
+    }
+}
+
 Test(memory, sizes_that_would_overflow_are_refused_without_asking)
 {
     refusing state = refuse_at(SIZE_MAX);

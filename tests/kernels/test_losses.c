@@ -282,6 +282,40 @@ Test(losses, every_number_of_rows_has_the_bits_of_the_formulas)
     end(&s);
 }
 
+/* Rows of classes, the first one of which decides how all are taken: 0 but for column `hot`; another like it; rows of some
+ * columns, of none, and of all. */
+static void make_classes(subject *s, size_t hot, size_t turn)
+{
+    for (size_t r = 0; r < s->m; r++) {
+        size_t kind = (r + turn) % 6;
+        if (kind == 5)
+            continue;
+        memset(s->plain_y[r], 0, sizeof s->plain_y[r]);
+        if (kind < 4)
+            s->plain_y[r][(hot + r) % s->n] = kind ? 1.0f : 0.75f;
+        if (kind == 3)
+            s->plain_y[r][(hot + 40) % s->n] = -0.25f;
+        if (kind == 2)
+            s->plain_y[r][(hot + 1) % s->n] = -0.0f;
+    }
+}
+
+Test(losses, classes_have_the_bits_of_the_formulas_whatever_the_first_row_is)
+{
+    static const size_t widths[] = {63, 64, 65, 80, 96, 127, 128, 129, MOST};
+    static subject s;
+
+    begin(&s);
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+        for (size_t hot = 0; hot < widths[i]; hot += 3)
+            for (fill_kind kind = FILL_ORDINARY; kind < FILL_KINDS; kind++) {
+                place(&s, 1 + hot % 18, widths[i], hot % 2, kind, kind == FILL_ORDINARY ? 50 : 1);
+                make_classes(&s, hot, hot / 3);
+                check_cross_entropy(&s, hot % 4 > 1);
+            }
+    end(&s);
+}
+
 Test(losses, difficult_outputs_have_the_same_bits)
 {
     static subject s;

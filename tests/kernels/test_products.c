@@ -140,6 +140,12 @@ static void check_columns(const subject *s, size_t columns)
         float *c = fresh_c(s);
         table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c);
         assert_columns(s, table, c, s->plain, columns, "columns");
+        for (size_t lines = 4; lines <= 256; lines *= 4) { /* fewer and more than there are steps for */
+            const bp_stream ahead[] = {{s->a, lines / 16 * 4}, {s->b, lines}, {s->a, 4}, {NULL, 0}};
+            c = fresh_c(s);
+            table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, ahead + (lines < 16), c);
+            assert_columns(s, table, c, s->plain, columns, "columns with streams");
+        }
     }
 }
 

@@ -105,6 +105,49 @@ Test(shapes, rows_are_spread_and_padded_with_zero)
     fence_free(&floats);
 }
 
+/* Rows at once, each like one alone; what lies between panels' rows stays. */
+static void check_rows_together(const bp_kernels *table, size_t count, size_t n, const fence *rows, const fence *floats)
+{
+    size_t panel = 32 * (count + n % 3), room = (n - 1) / 32 * panel + 32 * count;
+    float *x = fence_floats(rows, count * n, n % 2), *to = fence_floats(floats, room, n % 2);
+    const float *numbers[10];
+    const uint8_t *bytes[10];
+
+    fill(x, count * n, FILL_ORDINARY, n);
+    for (size_t r = 0; r < count; r++) {
+        numbers[r] = x + (r * 3 + 1) % count * n;
+        bytes[r] = (const uint8_t *)(const void *)numbers[r];
+    }
+    for (int whole = 0; whole < 2; whole++) {
+        for (size_t i = 0; i < room; i++)
+            to[i] = 7;
+        if (whole)
+            table->spread_u8(count, bytes, n, 16.0f, panel, to);
+        else
+            table->spread_f32(count, numbers, n, panel, to);
+        for (size_t i = 0; i < room; i++) {
+            size_t j = i / panel * 32 + i % 32, r = i % panel / 32;
+            float wanted = r >= count ? 7 : j >= n ? 0 : whole ? (float)bytes[r][j] / 16.0f : numbers[r][j];
+            cr_assert(to[i] == wanted, "%s, %zu rows of %zu, %s: [%zu][%zu] is %g, not %g", table->name, count, n,
+                      whole ? "bytes" : "floats", r, j, (double)to[i], (double)wanted);
+        }
+    }
+}
+
+Test(shapes, rows_spread_together_are_those_spread_alone)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    fence rows = fence_make(10 * 300 * sizeof(float)), floats = fence_make(10 * 32 * 12 * sizeof(float));
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t together = 1; together <= 10; together++)
+            for (size_t n = 1; n <= 300; n += n < 70 ? 1 : 23)
+                check_rows_together(tables[t], together, n, &rows, &floats);
+    fence_free(&rows);
+    fence_free(&floats);
+}
+
 /* All bytes over one divisor: each rounded once, by every table; 256 + 7 of them, so that whole vectors and rests meet. */
 static void check_divisor(const bp_kernels *table, float divisor, bool sane)
 {
