@@ -26,11 +26,12 @@ typedef struct rates {
     double tiny[3];         /* a tiny network's shard, its row, and a vector of a row's hidden units for each input */
 } rates;
 
-/* avx512, avx2, scalar: `bench/model --constants` on a Xeon with 48 KiB L1d and 2 MiB L2 a core at 3.1-3.3 GHz. neon: twice
- * 128 bits a cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns alone. */
+/* avx512: products and a tiny network's step as the standard workloads have them on a Xeon with 48 KiB L1d and 2 MiB L2 a core at
+ * 2.9-3.4 GHz (docs/scaling.md), all else by `bench/model --constants` there; avx2 and scalar in proportion. neon: twice 128 bits a
+ * cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns alone. */
 static const rates measured[] = {
-    {"avx512", 200, 200, 16, 4, 20, {0.00, 0.04, 0.04, 0.35, 0.45}, 8, 0.12, 4, 2, 0.04, {0.12, 0.20, 0.45}, {20, 4.5, 0.39}},
-    {"avx2", 95, 95, 8, 4, 20, {0.00, 0.06, 0.06, 0.70, 0.90}, 8, 0.15, 4, 2, 0.06, {0.16, 0.28, 0.70}, {20, 4.9, 0.31}},
+    {"avx512", 178, 170, 16, 4, 20, {0.00, 0.04, 0.04, 0.35, 0.45}, 8, 0.12, 4, 2, 0.04, {0.12, 0.20, 0.45}, {16, 3.6, 0.32}},
+    {"avx2", 90, 88, 8, 4, 20, {0.00, 0.06, 0.06, 0.70, 0.90}, 8, 0.15, 4, 2, 0.06, {0.16, 0.28, 0.70}, {20, 4.9, 0.31}},
     {"neon", 42, 40, 4, 4, 20, {0.00, 0.12, 0.12, 1.40, 1.80}, 8, 0.20, 4, 4, 0.12, {0.30, 0.50, 1.40}, {20, 5.0, 0.40}},
     {"scalar", 10, 10, 1, 2, 20, {0.00, 0.50, 0.50, 5.00, 7.00}, 8, 0.40, 4, 4, 0.50, {1.20, 2.00, 5.00}, {20, 2.0, 0.62}},
 };
