@@ -1,5 +1,5 @@
-/* Large layers: whatever rows and panels a team's grid gives to whom, and however a long chain is cut, results have the bits of one
- * thread.
+/* Whatever rows and panels a team's grid gives to whom, however many rows a thread takes at a time, and however a long chain is
+ * cut, results have the bits of one thread.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
@@ -111,6 +111,27 @@ Test(grid, any_division_of_rows_and_panels_has_the_bits_of_one_thread)
     for (uint64_t draw = 0; draw < 40; draw++) {
         float *wanted = stepped(&s, 1, BP_ISA_AUTO, change_nothing, draw);
         check(&s, teams[draw % 4], BP_ISA_AUTO, change_grid, draw, wanted);
+        free(wanted);
+    }
+    subject_free(&s);
+}
+
+static void change_chunk(bp_trainer *trainer, uint64_t draw)
+{
+    trainer->plan.chunk = 1 + (size_t)draw * 7 % trainer->plan.chunk;
+}
+
+/* Shards of 128 rows. */
+Test(grid, any_number_of_rows_at_a_time_has_the_bits_of_whole_shards)
+{
+    bp_settings settings = settings_for((uint32_t[]){70, 33}, 2, BP_TANH, BP_BINARY_CROSS_ENTROPY);
+    subject s = subject_create(settings, 40, 5, 300);
+
+    for (uint64_t draw = 0; draw < 20; draw++) {
+        s.settings.gradient = BP_GRADIENT_TILES;
+        float *wanted = stepped(&s, 1, BP_ISA_AUTO, change_nothing, 13 * draw);
+        s.settings.gradient = BP_GRADIENT_BUFFERS;
+        check(&s, 1 + (uint32_t)draw % 4, BP_ISA_AUTO, change_chunk, 13 * draw, wanted);
         free(wanted);
     }
     subject_free(&s);
