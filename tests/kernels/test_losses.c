@@ -294,7 +294,7 @@ static void make_classes(subject *s, size_t hot, size_t turn)
             continue;
         memset(s->plain_y[r], 0, sizeof s->plain_y[r]);
         for (size_t i = 0; i < hits[kind]; i++)
-            s->plain_y[r][(hot + 13 * i) % s->n] = i ? -0.25f : 0.75f;
+            s->plain_y[r][(hot + 13 * i) % s->n] = (i ? -1.0f : 1.0f) / (float)(3 + 7 * i * i * i); /* sums round */
         s->plain_y[r][(hot + 1) % s->n] = -0.0f;
     }
 }

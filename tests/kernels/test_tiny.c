@@ -129,6 +129,15 @@ static void assert_row(const subject *s, const float *gradient, size_t row, size
                  (double)s->wanted[32 * row + at]);
 }
 
+/* Leaves NaN where the next call will have its own variables. */
+static __attribute__((noinline)) void dirty_stack(void)
+{
+    volatile unsigned char below[8192];
+
+    for (size_t i = 0; i < sizeof below; i++)
+        below[i] = 0xff;
+}
+
 static void check_table(const subject *s, const bp_kernels *table)
 {
     float *gradient = fence_floats(&s->gradient_fence, (s->k + 3) * 32, false);
@@ -140,6 +149,7 @@ static void check_table(const subject *s, const bp_kernels *table)
     bp_tiny_rows rows = {s->x, s->y, s->weighted ? s->weight : NULL, s->k, 2, s->by_index ? s->rows : NULL, 3};
 
     memset(network.scratch, 0xff, BP_TINY_SCRATCH * sizeof(float)); /* NaN: nothing is read before it is written */
+    dirty_stack();
     bool told = table->tiny(&network, &rows, s->m, gradient, losses);
     for (size_t r = 0; r < s->m; r++) {
         finite = finite && isfinite(s->wanted_loss[r]);

@@ -218,3 +218,28 @@ Test(divergence, of_a_step_is_not_told_of_a_later_one_on_fewer_threads)
     bp_network_free(network);
     problem_free(&p);
 }
+
+/* z = 1e20: L is finite in double, and both layers' gradients overflow. */
+Test(divergence, the_first_layer_is_named_where_several_are_not_finite)
+{
+    const float x[] = {1e20f, 1e20f, 1e20f}, y[] = {0, 0, 0}, one = 1, zero = 0;
+    bp_settings settings = problem_settings((uint32_t[]){1}, 1, BP_IDENTITY, BP_SQUARED_ERROR, BP_SGD);
+
+    settings.batch_size = 3;
+    settings.exact_threads = 1;
+    for (settings.gradient = BP_GRADIENT_BUFFERS; settings.gradient <= BP_GRADIENT_TILES; settings.gradient++)
+        for (settings.threads = 1; settings.threads <= 3; settings.threads++) {
+            problem p = problem_create(settings, 1, 1, 3, 1);
+            bp_network *network = problem_network(&p);
+            bp_trainer *trainer = problem_trainer(&p, network);
+            bp_error error;
+            for (uint32_t layer = 0; layer < 2; layer++)
+                cr_assert_eq(bp_network_set(network, layer, &one, &zero, NULL), BP_OK);
+            bp_trainer_sync(trainer);
+            cr_assert_eq(bp_trainer_step(trainer, 3, x, y, NULL, NULL, &error), BP_DIVERGED);
+            cr_assert_eq(error.layer, 1, "gradient %d, %u threads: layer %d", settings.gradient, settings.threads, error.layer);
+            bp_trainer_free(trainer);
+            bp_network_free(network);
+            problem_free(&p);
+        }
+}
