@@ -250,6 +250,7 @@ Test(footprint, buffers_that_the_plan_chooses_are_a_quarter_of_all_memory_at_mos
     for (uint32_t width = 8; width <= 360; width += 32)
         for (uint64_t batch = 64; batch <= 65536; batch *= 4) {
             check_share("core:2 pu:1", width, batch, &count);
+            check_share("core:8 pu:1", width, batch, &count); /* refuses some with neon, too */
             check_share("package:2 core:32 pu:1", width, batch, &count);
         }
     cr_assert(count.buffered && count.refused, "%u plans have buffers, %u would have too large ones", count.buffered,
