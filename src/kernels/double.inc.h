@@ -9,23 +9,8 @@
 
 typedef int64_t vl __attribute__((vector_size(sizeof(vd))));
 
-INLINED vd d_set(double a)
-{
-    vd v;
-    UNROLLED
-    for (size_t j = 0; j < DL; j++)
-        v[j] = a;
-    return v;
-}
-
-INLINED vl l_set(int64_t a)
-{
-    vl v;
-    UNROLLED
-    for (size_t j = 0; j < DL; j++)
-        v[j] = a;
-    return v;
-}
+INLINED vd d_set(double a) { return a - (vd){0}; } /* less 0: plus 0 would lose the sign of -0 */
+INLINED vl l_set(int64_t a) { return a - (vl){0}; }
 
 INLINED void d_store(double *p, vd v) { memcpy(p, &v, sizeof v); }
 INLINED vd d_select(vl mask, vd yes, vd no) { return (vd)((mask & (vl)yes) | (~mask & (vl)no)); }

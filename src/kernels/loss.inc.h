@@ -1,7 +1,7 @@
 /* What each loss makes of rows of outputs: L, and its gradient with respect to z.
  *
  * Losses take VL rows at a time and turn them, so that a vector holds one column of them all: sums along a row are chains in
- * the lanes, without a fold, and a logarithm serves VL rows (softmax of 128 rows of 10: 22 us a row at a time, so 1.4).
+ * the lanes, without a fold, and a logarithm serves VL rows (softmax of 128 rows of 10: 22 us a row at a time, so 3.5).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 
@@ -151,7 +151,7 @@ INLINED void take_squared(turned *t, row_sums *loss)
 }
 
 /* The logarithms of 64 columns are one logarithm of their product: q = product of (1 + e^-|z|), less 1, which loses no digits by
- * q + (e + q e); it stays below 2^64 (1,468 outputs: 8 ns each, so 2). */
+ * q + (e + q e); it stays below 2^64 (1,468 outputs: 8 ns each, so 3.5). */
 INLINED void take_logistic(turned *t, row_sums *loss, vd q[HALVES])
 {
     bool ends = (loss->count + t->columns) % BP_SUM_BLOCK == 0 || t->column + t->columns == t->n;

@@ -15,6 +15,8 @@ INLINED void note_bad(vf gradient, vf *bad)
     *bad = v_fma(gradient, v_set(0.0f), *bad);
 }
 
+INLINED bool is_bad(vf bad) { return vm_any(v_not_le(bad, bad)); }
+
 /* The gradient of J with weight decay. */
 INLINED vf decayed(const bp_update *u, vf gradient, vf weight)
 {
@@ -79,8 +81,7 @@ INLINED void scale_vector(const bp_update *u, const optimized *o, size_t i, vf *
         VECTOR(&u, &o, i, &bad);                               \
         VECTOR(&u, &o, i + VL, &worse);                        \
     }                                                          \
-    bad = v_add(bad, worse);                                   \
-    return vm_any(vm_or_not(vm_none(), v_le(bad, bad)))
+    return is_bad(v_add(bad, worse))
 
 static bool sgd(size_t count, const bp_update *update, float *w, const float *g)
 {

@@ -137,7 +137,11 @@ typedef struct lanes {
     vf v[LANES / VL];
 } lanes;
 
-INLINED float fold_max(const lanes *l)
+INLINED float larger_of(float a, float b) { return a < b ? b : a; }
+INLINED float sum_of(float a, float b) { return a + b; }
+
+/* Lanes fold 8, 4, 2, 1 apart. */
+INLINED float fold(const lanes *l, float (*join)(float, float))
 {
     float f[LANES];
 
@@ -145,19 +149,7 @@ INLINED float fold_max(const lanes *l)
         v_store(f + v * VL, l->v[v]);
     for (size_t apart = LANES / 2; apart; apart /= 2)
         for (size_t j = 0; j < apart; j++)
-            f[j] = f[j] < f[j + apart] ? f[j + apart] : f[j];
-    return f[0];
-}
-
-INLINED float fold_sum(const lanes *l)
-{
-    float f[LANES];
-
-    for (size_t v = 0; v < LANES / VL; v++)
-        v_store(f + v * VL, l->v[v]);
-    for (size_t apart = LANES / 2; apart; apart /= 2)
-        for (size_t j = 0; j < apart; j++)
-            f[j] = f[j] + f[j + apart];
+            f[j] = join(f[j], f[j + apart]);
     return f[0];
 }
 
@@ -170,9 +162,9 @@ INLINED float row_max(size_t n, size_t panel, const float *z)
     for (size_t column = 0; column < n; column += VL) {
         vf *lane = &most.v[column / VL % (LANES / VL)];
         vf value = below(column, n, v_load(PLACE(z, panel, column)), -__builtin_inff());
-        *lane = v_select(v_lt(*lane, value), value, *lane);
+        *lane = larger(*lane, value);
     }
-    return fold_max(&most);
+    return fold(&most, larger_of);
 }
 
 /* e = exp(z - max) is left in `e`; returns its sum. */
@@ -188,10 +180,10 @@ INLINED float row_exponentials(size_t n, size_t panel, const float *z, float max
         v_store(PLACE(e, panel, column), value);
         *lane = v_add(*lane, value);
     }
-    return fold_sum(&sum);
+    return fold(&sum, sum_of);
 }
 
-INLINED bool has_some(vf y) { return vm_any(vm_or_not(vm_none(), v_le(v_abs(y), v_set(0.0f)))); }
+INLINED bool has_some(vf y) { return vm_any(v_not_le(v_abs(y), v_set(0.0f))); }
 
 /* What is not 0 in a row of y: of a class, one element. */
 #define HITS 8

@@ -21,13 +21,9 @@ typedef struct group {
 /* Rows of a = x W + b: chains over `count` inputs. */
 INLINED void fused_rows(size_t rows, size_t vectors, size_t count, const float *x, const float *w, const float *bias, bool relu, float *a)
 {
-    vf sums[TILE_ROWS + 2][TILE_VECTORS], zero = v_set(0.0f);
+    vf sums[TILE_ROWS + 2][TILE_VECTORS];
 
-    UNROLLED
-    for (size_t i = 0; i < rows; i++)
-        UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-            sums[i][v] = zero;
+    tile_begin(rows, vectors, BP_CHAIN_FIRST, NULL, sums);
     for (size_t s = 0; s < count; s++)
         tile_step(rows, vectors, x + s, 32, w + 32 * s, sums);
     UNROLLED
@@ -35,27 +31,9 @@ INLINED void fused_rows(size_t rows, size_t vectors, size_t count, const float *
         UNROLLED
         for (size_t v = 0; v < vectors; v++) {
             vf z = v_add(sums[i][v], v_load(bias + v * VL));
-            v_store(a + 32 * i + v * VL, relu ? v_relu(z) : z);
+            sums[i][v] = relu ? v_relu(z) : z;
         }
-}
-
-/* Rows of dW = x^T dL/dz: chains over `count` examples. */
-INLINED void fused_columns(size_t rows, size_t vectors, size_t count, const float *x, const float *d, bp_chain chain, float *c)
-{
-    vf sums[TILE_ROWS + 2][TILE_VECTORS], zero = v_set(0.0f);
-
-    UNROLLED
-    for (size_t i = 0; i < rows; i++)
-        UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-            sums[i][v] = chain & BP_CHAIN_FIRST ? zero : v_load(c + 32 * i + v * VL);
-    for (size_t s = 0; s < count; s++)
-        tile_step(rows, vectors, x + 32 * s, 1, d + 32 * s, sums);
-    UNROLLED
-    for (size_t i = 0; i < rows; i++)
-        UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-            v_store(c + 32 * i + v * VL, chain & BP_CHAIN_LAST ? v_add(sums[i][v], zero) : sums[i][v]);
+    tile_store(rows, vectors, sums, a);
 }
 
 /* The first rows of dW in one vector of columns, and all else that runs over the same rows of dL/dz: where the activation is ReLU,
@@ -93,17 +71,12 @@ INLINED void fused_first(size_t rows, const bp_tiny *t, const group *g, size_t c
 
 typedef void fused_first_tile(const bp_tiny *t, const group *g, size_t column, float *dw1, float *db1, float *dw2);
 typedef void fused_rows_tile(size_t count, const float *x, const float *w, const float *bias, bool relu, float *a);
-typedef void fused_columns_tile(size_t count, const float *x, const float *d, bp_chain chain, float *c);
 
 #undef TILE
 #define TILE(R, V)                                                                                                             \
     OUT_OF_LINE void fused_rows_##R##x##V(size_t count, const float *x, const float *w, const float *bias, bool relu, float *a) \
     {                                                                                                                          \
         fused_rows(R, V, count, x, w, bias, relu, a);                                                                          \
-    }                                                                                                                          \
-    OUT_OF_LINE void fused_columns_##R##x##V(size_t count, const float *x, const float *d, bp_chain chain, float *c)            \
-    {                                                                                                                          \
-        fused_columns(R, V, count, x, d, chain, c);                                                                            \
     }
 #define FIRST_TILE(R)                                                                                                           \
     OUT_OF_LINE void fused_first_##R##x1(const bp_tiny *t, const group *g, size_t column, float *dw1, float *db1, float *dw2)    \
@@ -131,7 +104,6 @@ TILE_ROW(14) FIRST_TILE(14)
 #endif
 
 static fused_rows_tile *const fused_rows_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(fused_rows)};
-static fused_columns_tile *const fused_columns_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(fused_columns)};
 #undef ENTRY
 #define ENTRY(R, KIND) KIND##_##R##x1
 static fused_first_tile *const fused_first_tiles[TILE_ROWS] = {ENTRIES(fused_first)};
@@ -342,12 +314,8 @@ INLINED void gradient_group(const bp_tiny *t, const group *g, float *dw1, float 
     output_bias(g, db2);
     for (size_t column = 0; column < t->n; column += VL)
         fused_first_tiles[height - 1](t, g, column, dw1, db1, dw2);
-    for (size_t first = height; first < t->k; first += height) {
-        size_t rows = t->k - first < height ? t->k - first : height;
-        for (size_t column = 0; column < t->n; column += TILE_VECTORS * VL)
-            fused_columns_tiles[rows - 1][fused_vectors(t->n, column) - 1](g->rows, g->x + first, g->d + column, g->chain,
-                                                                          dw1 + 32 * first + column);
-    }
+    if (height < t->k)
+        product_columns(t->k - height, g->rows, g->x + height, g->d, t->n, g->chain, NULL, dw1 + 32 * height);
 }
 
 static bool tiny(const bp_tiny *t, const bp_tiny_rows *from, size_t m, float *gradient, double *losses)
@@ -393,8 +361,8 @@ static bool tiny(const bp_tiny *t, const bp_tiny_rows *from, size_t m, float *gr
         FUSED_PART(VECTOR, 1, 1, s->n, biases, &hidden)                                                                       \
         FUSED_PART(VECTOR, 2, 1, s->n, weights, &output)                                                                       \
         FUSED_PART(VECTOR, 3, 1, 1, biases, &output)                                                                         \
-        bad[0] = vm_any(vm_or_not(vm_none(), v_le(hidden, hidden)));                                                     \
-        bad[1] = vm_any(vm_or_not(vm_none(), v_le(output, output)));                                                     \
+        bad[0] = is_bad(hidden);                                                                                         \
+        bad[1] = is_bad(output);                                                                                         \
     }
 
 FUSED_UPDATE(tiny_sgd, sgd_vector)

@@ -40,11 +40,6 @@ static inline vm v_not_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_NLE_UQ);
 static inline vf v_relu(vf a) { return _mm256_andnot_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_LE_OQ), a); }
 static inline vf v_mul_where(vm m, vf a, vf b) { return _mm256_and_ps(m, _mm256_mul_ps(a, b)); }
 static inline vf v_select(vm m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
-static inline vm vm_none(void) { return _mm256_setzero_ps(); }
-static inline vm vm_or_not(vm a, vm b)
-{
-    return _mm256_or_ps(a, _mm256_xor_ps(b, _mm256_castsi256_ps(_mm256_set1_epi32(-1))));
-}
 static inline bool vm_any(vm m) { return _mm256_movemask_ps(m) != 0; }
 static inline vi vi_set(uint32_t a) { return _mm256_set1_epi32((int)a); }
 static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }

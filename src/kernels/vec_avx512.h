@@ -37,8 +37,6 @@ static inline vm v_not_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLE
 static inline vf v_relu(vf a) { return _mm512_fixupimm_ps(a, a, _mm512_set1_epi32(0x18181811), 0); }
 static inline vf v_mul_where(vm m, vf a, vf b) { return _mm512_maskz_mul_ps(m, a, b); }
 static inline vf v_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
-static inline vm vm_none(void) { return 0; }
-static inline vm vm_or_not(vm a, vm b) { return (vm)(a | (vm)~b); }
 static inline bool vm_any(vm m) { return m != 0; }
 static inline vi vi_set(uint32_t a) { return _mm512_set1_epi32((int)a); }
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }

@@ -43,8 +43,6 @@ static inline vm v_not_le(vf a, vf b) { return vmvnq_u32(vcleq_f32(a, b)); }
 static inline vf v_relu(vf a) { return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a), vcleq_f32(a, vdupq_n_f32(0)))); }
 static inline vf v_mul_where(vm m, vf a, vf b) { return vreinterpretq_f32_u32(vandq_u32(m, vreinterpretq_u32_f32(vmulq_f32(a, b)))); }
 static inline vf v_select(vm m, vf yes, vf no) { return vbslq_f32(m, yes, no); }
-static inline vm vm_none(void) { return vdupq_n_u32(0); }
-static inline vm vm_or_not(vm a, vm b) { return vornq_u32(a, b); }
 static inline bool vm_any(vm m) { return vmaxvq_u32(m) != 0; }
 static inline vi vi_set(uint32_t a) { return vdupq_n_u32(a); }
 static inline vi vi_add(vi a, vi b) { return vaddq_u32(a, b); }

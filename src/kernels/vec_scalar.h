@@ -36,8 +36,6 @@ static inline vm v_not_le(vf a, vf b) { return !(a <= b); }
 static inline vf v_relu(vf a) { return a <= 0.0f ? 0.0f : a; }
 static inline vf v_mul_where(vm m, vf a, vf b) { return m ? a * b : 0.0f; } /* else 0 */
 static inline vf v_select(vm m, vf yes, vf no) { return m ? yes : no; }
-static inline vm vm_none(void) { return false; }
-static inline vm vm_or_not(vm a, vm b) { return a || !b; }
 static inline bool vm_any(vm m) { return m; }
 static inline vi vi_set(uint32_t a) { return a; }
 static inline vi vi_add(vi a, vi b) { return a + b; }
