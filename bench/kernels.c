@@ -17,7 +17,7 @@
 #include "team.h"
 #include "timing.h"
 
-#define ROWS_AT_ONCE 128  /* of product_columns, as in training */
+#define ROWS_AT_ONCE 1024 /* of product_columns: the parts in which training walks long chains */
 #define SCALAR_MOST 1e8   /* operations that the scalar table is given: it makes 2e9 a second */
 #define ELEMENTS 32768    /* of the element-wise kernels: 128 KiB each, inside L2 */
 #define PEAK_ROUNDS 20000 /* some 100 us */

@@ -12,6 +12,15 @@ static size_t spread_rows(size_t rows)
     return rows | 1;
 }
 
+size_t bp_pass_row_floats(const bp_layout *layout)
+{
+    size_t panels = layout->layer[0].k_panels;
+
+    for (uint32_t i = 0; i < layout->layers; i++)
+        panels += 2 * (size_t)layout->layer[i].n_panels;
+    return panels * BP_PANEL;
+}
+
 void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool backward, bp_arena *arena)
 {
     pass->ld = spread_rows(rows);

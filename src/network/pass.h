@@ -26,6 +26,9 @@ typedef struct bp_span {
     size_t count;
 } bp_span;
 
+/* Floats that one row takes up in all blocks of a pass with d. */
+size_t bp_pass_row_floats(const bp_layout *layout);
+
 /* Takes the pass's blocks, for up to `rows` rows; `backward`: those of d too, but for d[0], which few ask for. */
 void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool backward, bp_arena *arena);
 

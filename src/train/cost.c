@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grid.h"
+#include "pass.h"
 #include "plan.h"
 #include "shard_tree.h"
 #include "size.h"
@@ -27,8 +28,8 @@ typedef struct rates {
 } rates;
 
 /* avx512: products and a tiny network's step as the standard workloads have them on a Xeon with 48 KiB L1d and 2 MiB L2 a core at
- * 2.9-3.4 GHz (docs/scaling.md), all else by `bench/model --constants` there; avx2 and scalar in proportion. neon: twice 128 bits a
- * cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns alone. */
+ * 2.9-3.4 GHz (docs/scaling.md), all else estimates from single runs of `bench/model --constants` there; avx2 and scalar in proportion. neon:
+ * twice 128 bits a cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns alone. */
 static const rates measured[] = {
     {"avx512", 178, 170, 16, 4, 20, {0.00, 0.04, 0.04, 0.35, 0.45}, 8, 0.12, 4, 2, 0.04, {0.12, 0.20, 0.45}, {16, 3.6, 0.32}},
     {"avx2", 90, 88, 8, 4, 20, {0.00, 0.06, 0.06, 0.70, 0.90}, 8, 0.15, 4, 2, 0.06, {0.16, 0.28, 0.70}, {20, 4.9, 0.31}},
@@ -51,7 +52,8 @@ static const double bandwidth[LEVELS] = {200, 20, 12, 12};
 #define FORK 600.0
 #define FORK_OF_THREAD 100.0
 
-/* Rows that forward takes through a layer together, and panels of a that the gradient takes (forward.c, phase.c). */
+/* Rows that a product takes through a layer together, and panels of a that the gradient takes where they have 512 rows (product.c,
+ * phase.c). */
 #define ROWS_TOGETHER 256.0
 #define PANELS_TOGETHER 8
 
@@ -243,16 +245,6 @@ static double tiny_update(const model *m)
     return 1e-3 * (m->rates->tiny[0] + floats * (m->rates->update[m->plan->moments] + m->plan->threads * m->rates->add));
 }
 
-/* Floats of a row in all of a and dL/dz. */
-static double row_floats(const bp_layout *layout)
-{
-    double panels = layout->layer[0].k_panels;
-
-    for (uint32_t i = 0; i < layout->layers; i++)
-        panels += 2.0 * layout->layer[i].n_panels;
-    return panels * BP_PANEL;
-}
-
 static model model_of(const bp_layout *layout, const bp_plan *plan, const bp_topology *machine)
 {
     model m = {.layout = layout, .plan = plan, .machine = machine, .rates = rates_of(plan->kernels)};
@@ -263,7 +255,7 @@ static model model_of(const bp_layout *layout, const bp_plan *plan, const bp_top
     m.rows = (double)first.end;
     m.share = ceiling((double)plan->tiles, plan->threads) / (double)plan->tiles;
     m.others = 1 - 1.0 / plan->threads;
-    m.level = level_of(&m, 4 * (together * row_floats(layout) + floats * 2 + floats * m.share * plan->moments));
+    m.level = level_of(&m, 4 * (together * (double)bp_pass_row_floats(layout) + floats * 2 + floats * m.share * plan->moments));
     return m;
 }
 

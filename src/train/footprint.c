@@ -71,11 +71,10 @@ static size_t buffers(const bp_layout *layout, const bp_plan *plan, bp_member me
 /* Layers whose chains are so long that their sums rest in memory. */
 static size_t long_chains(const bp_layout *layout, const bp_plan *plan)
 {
-    bp_gradients gradients = {.layout = layout, .plan = plan};
     size_t floats = 0;
 
     for (uint32_t i = 0; i < layout->layers; i++)
-        if (bp_gradients_part(&gradients, i, plan->batch) < plan->batch)
+        if (bp_gradients_part(plan, i, plan->batch) < plan->batch)
             floats = plus(floats, bp_layer_floats(&layout->layer[i]));
     return times(floats, sizeof(float));
 }

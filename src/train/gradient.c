@@ -191,26 +191,22 @@ static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span r
 /* Rows of a long chain that are walked at a time: 1,024 rows of one panel are 128 KiB. */
 #define CHAIN_ROWS 1024
 
-size_t bp_gradients_part(const bp_gradients *gradients, uint32_t layer, size_t m)
+size_t bp_gradients_part(const bp_plan *plan, uint32_t layer, size_t m)
 {
-    const bp_layer_plan *plan = &gradients->plan->layer[layer];
     size_t parts = (m + CHAIN_ROWS - 1) / CHAIN_ROWS;
 
-    if (plan->buffered || bp_plan_shards(plan, m) > 1)
+    if (plan->layer[layer].buffered || bp_plan_shards(&plan->layer[layer], m) > 1)
         return m;
     return bp_size_round_up((m + parts - 1) / parts, BP_PANEL);
 }
 
-bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m, size_t number,
-                          const bp_stream *ahead)
+void bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m,
+                       const bp_stream *ahead, bp_tile *tile)
 {
-    bp_tile tile = bp_plan_tile(gradients->plan, gradients->layout, number);
-
-    if (gradients->plan->layer[tile.layer].buffered)
-        reduce_buffers(gradients, member, &tile);
+    if (gradients->plan->layer[tile->layer].buffered)
+        reduce_buffers(gradients, member, tile);
     else if (rows.count == m)
-        compute_shards(gradients, member, pass, m, ahead, &tile);
+        compute_shards(gradients, member, pass, m, ahead, tile);
     else
-        compute_part(gradients, pass, rows, m, ahead, &tile);
-    return tile;
+        compute_part(gradients, pass, rows, m, ahead, tile);
 }

@@ -3,7 +3,6 @@
  * buffers   While a thread walks its rows it computes each shard's gradient into a buffer of its own and folds what is
  *           complete; a tile of the total is folded from all threads' nodes when its owner asks for it.
  * tiles     A tile of the total is computed when its owner asks for it, shard by shard, in the owner's scratch.
- *
  *           Where it is one long chain, the rows are walked in parts, and the sums so far rest in a block of their own.
  *
  *      buffers of a thread   | depth 0: W0 b0 W1 b1 ... | depth 1: ... | ...      as in the layout, one for each depth
@@ -49,11 +48,11 @@ void bp_gradients_push(bp_gradients *gradients, bp_member member, size_t shard, 
 float *bp_gradients_total(bp_gradients *gradients, bp_member member, size_t count);
 
 /* Rows of a part in which a layer's tiles are walked, for a minibatch of m: m itself, but for long chains. */
-size_t bp_gradients_part(const bp_gradients *gradients, uint32_t layer, size_t m);
+size_t bp_gradients_part(const bp_plan *plan, uint32_t layer, size_t m);
 
-/* Tile `number`, after the barrier: with the part `rows` added to what came before, all of m rows with the last part. Its sums
+/* dW and db of a tile, after the barrier: with the part `rows` added to what came before, all of m rows with the last part. They
  * live until the member's next tile. Parts in ascending order, each tile once in a part. `ahead`: see product_columns. */
-bp_tile bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m, size_t number,
-                          const bp_stream *ahead);
+void bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m,
+                       const bp_stream *ahead, bp_tile *tile);
 
 #endif

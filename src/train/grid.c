@@ -127,7 +127,7 @@ static size_t tile_at(const bp_plan *plan, const bp_layout *layout, bp_member me
     return plan->tiles;
 }
 
-static bp_range even_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member)
+bp_range bp_grid_loose_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member)
 {
     double share = 1.0 / member.threads;
     return (bp_range){
@@ -147,17 +147,14 @@ static bp_range own_tiles(unsigned parts, size_t first, size_t height, size_t pa
     return (bp_range){first + part.first, first + part.end};
 }
 
-bp_range bp_grid_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer, bp_member member)
+bp_range bp_grid_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer, bp_member member, bp_range loose)
 {
     bp_range all = bp_plan_layer_tiles(plan, layout, layer);
 
-    if (member.threads == 1)
-        return all;
     if (bp_grid_divides_forward(plan, layer, member))
         return own_tiles(parts_for(plan->layer[layer].forward_parts, member), all.first, layout->layer[layer].k_panels,
                          layout->layer[layer].n_panels, member);
-    bp_range even = even_tiles(plan, layout, member);
-    bp_range some = {bp_size_max(all.first, even.first), bp_size_min(all.end, even.end)};
+    bp_range some = {bp_size_max(all.first, loose.first), bp_size_min(all.end, loose.end)};
     return some.first < some.end ? some : (bp_range){all.first, all.first};
 }
 

@@ -37,9 +37,11 @@ bp_block bp_grid_backward(const bp_plan *plan, const bp_layout *layout, uint32_t
 bool bp_grid_divides_forward(const bp_plan *plan, uint32_t layer, bp_member member);
 bool bp_grid_divides_backward(const bp_plan *plan, uint32_t layer, bp_member member);
 
-/* The tiles of a layer that a member owns: those of its panels where forward divides them; of all other layers together, equal
- * cost for each. */
-bp_range bp_grid_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer, bp_member member);
+/* The member's range of the tiles of all layers that forward does not divide: equal cost for each. */
+bp_range bp_grid_loose_tiles(const bp_plan *plan, const bp_layout *layout, bp_member member);
+
+/* The tiles of a layer that a member owns: those of its panels where forward divides them, else those in its loose range. */
+bp_range bp_grid_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer, bp_member member, bp_range loose);
 
 /* Barriers of a step. */
 unsigned bp_grid_barriers(const bp_plan *plan, const bp_layout *layout);

@@ -129,9 +129,10 @@ static void begin_tiles(void *context, bp_member member)
 {
     bp_trainer *trainer = context;
     const bp_layout *layout = &trainer->network->layout;
+    bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
 
     for (uint32_t layer = 0; layer < layout->layers; layer++) {
-        bp_range tiles = bp_grid_tiles(&trainer->plan, layout, layer, member);
+        bp_range tiles = bp_grid_tiles(&trainer->plan, layout, layer, member, loose);
         for (size_t number = tiles.first; number < tiles.end; number++) {
             bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
             clear_moment(trainer->moments.first, &tile);

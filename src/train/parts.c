@@ -180,7 +180,8 @@ static void materialise_tiles(bp_trainer *trainer, bp_member member, bp_range ti
     bp_span rows = {0, trainer->rows};
 
     for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_tile tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, trainer->rows, number, NULL);
+        bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
+        bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, trainer->rows, NULL, &tile);
         if (materialise(trainer, &tile))
             bp_phase_note_bad(trainer, member, tile.layer);
     }
@@ -190,6 +191,8 @@ static void backward_member(void *context, bp_member member)
 {
     const backward_work *work = context;
     bp_trainer *trainer = work->targets.trainer;
+    const bp_layout *layout = &trainer->network->layout;
+    bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
 
     if (work->d_x && !trainer->first_transposed) {
         transpose_first(trainer, member);
@@ -197,8 +200,8 @@ static void backward_member(void *context, bp_member member)
     }
     backward_rows(work, member);
     bp_team_barrier(member);
-    for (uint32_t layer = 0; layer < trainer->network->layout.layers; layer++)
-        materialise_tiles(trainer, member, bp_grid_tiles(&trainer->plan, &trainer->network->layout, layer, member));
+    for (uint32_t layer = 0; layer < layout->layers; layer++)
+        materialise_tiles(trainer, member, bp_grid_tiles(&trainer->plan, layout, layer, member, loose));
 }
 
 bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error)

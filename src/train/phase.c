@@ -217,7 +217,7 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
 }
 
 /* Where the tile's copy begins, and how many rows it has. */
-static float *transposed_tile(bp_trainer *trainer, const bp_tile *tile, size_t *columns)
+static float *transposed_tile(const bp_trainer *trainer, const bp_tile *tile, size_t *columns)
 {
     const bp_layer *layer = &trainer->network->layout.layer[tile->layer];
 
@@ -282,8 +282,7 @@ static void add_stream(bp_stream **next, const float *first, size_t floats)
  * of the tiles that walk together. */
 static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span rows, size_t share, bp_stream ahead[STREAMS])
 {
-    const bp_layer *layer = &trainer->network->layout.layer[tile->layer];
-    size_t floats = tile->rows * BP_PANEL, panel = bp_pass_panel(&trainer->pass);
+    size_t floats = tile->rows * BP_PANEL, panel = bp_pass_panel(&trainer->pass), columns;
     const bp_moments *moments = &trainer->moments;
     bp_stream *next = ahead;
 
@@ -291,7 +290,7 @@ static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span r
     add_stream(&next, moments->first ? moments->first + tile->w : NULL, floats);
     add_stream(&next, moments->second ? moments->second + tile->w : NULL, floats);
     if (tile->layer)
-        add_stream(&next, trainer->transposed[tile->layer] + (tile->i * layer->n + tile->j * BP_PANEL) * BP_PANEL, floats);
+        add_stream(&next, transposed_tile(trainer, tile, &columns), floats);
     if (tile->j)
         add_stream(&next,
                    trainer->pass.d[tile->layer + 1] + (tile->j - 1) * panel + rows.first * BP_PANEL +
@@ -300,14 +299,15 @@ static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span r
     *next = (bp_stream){NULL, 0};
 }
 
-/* One tile: a part of its rows, and with the last part the update. */
+/* One tile: a part of its rows, and with the last part the update. Where buffers are summed, nothing is asked for ahead. */
 static void finish_tile(bp_trainer *trainer, bp_member member, bp_span rows, size_t m, size_t number, const bp_update *biases)
 {
     bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
-    bp_stream ahead[STREAMS];
+    bp_stream ahead[STREAMS] = {{NULL, 0}};
 
-    look_ahead(trainer, &tile, rows, panels_together(rows.count), ahead);
-    tile = bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, m, number, ahead);
+    if (!trainer->plan.layer[tile.layer].buffered)
+        look_ahead(trainer, &tile, rows, panels_together(rows.count), ahead);
+    bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, m, ahead, &tile);
     if (rows.first + rows.count == m)
         update_tile(trainer, member, &tile, biases);
 }
@@ -318,12 +318,12 @@ static void finish_layer(bp_trainer *trainer, bp_member member, bp_span rows, si
                          const bp_update *biases)
 {
     const bp_layer *layer = &trainer->network->layout.layer[number];
-    size_t first = trainer->plan.layer[number].first_tile, together = panels_together(rows.count);
+    size_t first = trainer->plan.layer[number].first_tile, panels = panels_together(rows.count);
 
-    for (size_t i = 0; i < layer->k_panels; i += together)
+    for (size_t i = 0; i < layer->k_panels; i += panels)
         for (size_t j = layer->n_panels; j-- > 0;) {
             size_t row = first + j * layer->k_panels, begin = bp_size_max(row + i, range.first);
-            size_t end = bp_size_min(row + bp_size_min(i + together, layer->k_panels), range.end);
+            size_t end = bp_size_min(row + bp_size_min(i + panels, layer->k_panels), range.end);
             for (size_t tile = begin; tile < end; tile++)
                 finish_tile(trainer, member, rows, m, tile, biases);
         }
@@ -331,11 +331,13 @@ static void finish_layer(bp_trainer *trainer, bp_member member, bp_span rows, si
 
 static void finish_tiles(bp_trainer *trainer, bp_member member, size_t m)
 {
+    const bp_layout *layout = &trainer->network->layout;
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
+    bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
 
-    for (uint32_t number = trainer->network->layout.layers; number-- > 0;) {
-        bp_range range = bp_grid_tiles(&trainer->plan, &trainer->network->layout, number, member);
-        size_t part = bp_gradients_part(&trainer->gradients, number, m);
+    for (uint32_t number = layout->layers; number-- > 0;) {
+        bp_range range = bp_grid_tiles(&trainer->plan, layout, number, member, loose);
+        size_t part = bp_gradients_part(&trainer->plan, number, m);
         for (size_t row = 0; row < m; row += part)
             finish_layer(trainer, member, (bp_span){row, bp_size_min(part, m - row)}, m, number, range, &biases);
     }
@@ -356,9 +358,10 @@ void bp_phase_apply(bp_trainer *trainer, bp_member member)
 {
     const bp_layout *layout = &trainer->network->layout;
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
+    bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
 
     for (uint32_t layer = 0; layer < layout->layers; layer++) {
-        bp_range range = bp_grid_tiles(&trainer->plan, layout, layer, member);
+        bp_range range = bp_grid_tiles(&trainer->plan, layout, layer, member, loose);
         for (size_t number = range.first; number < range.end; number++) {
             bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
             tile.dW = trainer->gradient + tile.w;

@@ -7,6 +7,7 @@
 #include "footprint.h"
 #include "grid.h"
 #include "optimizer.h"
+#include "pass.h"
 #include "shard_tree.h"
 #include "size.h"
 #include "writer.h"
@@ -62,19 +63,10 @@ static bool is_tiny(const bp_layout *layout)
 #define CHUNK_BYTES ((size_t)1 << 20)
 #define CHUNK_ROWS 64 /* at least: shorter chains of dW would rest in memory too often */
 
-static size_t row_bytes(const bp_layout *layout)
-{
-    size_t panels = layout->layer[0].k_panels;
-
-    for (uint32_t i = 0; i < layout->layers; i++)
-        panels += 2 * (size_t)layout->layer[i].n_panels;
-    return panels * BP_PANEL * sizeof(float);
-}
-
 /* A shard's rows, halved until they fit. */
 static size_t chunk_rows(const bp_layout *layout, size_t rows)
 {
-    while (rows > CHUNK_ROWS && rows * row_bytes(layout) > CHUNK_BYTES)
+    while (rows > CHUNK_ROWS && rows * bp_pass_row_floats(layout) * sizeof(float) > CHUNK_BYTES)
         rows = (rows + 1) / 2;
     return rows;
 }

@@ -1,6 +1,6 @@
 /* The trainer's memory, and the pieces that a step is made of.
  *
- * A minibatch of m rows goes through two phases, with a barrier behind each:
+ * A minibatch of m rows goes through two phases, with a barrier behind each, and more where the team divides a layer (grid.h):
  *
  *      rows     each thread: its rows gathered, forward, loss, backward; buffered layers: gradients of its shards
  *      ------------------------------------------------------------------------------------- barrier: the loss is looked at

@@ -116,12 +116,12 @@ static void begin(engine *e, subject *s, const bp_settings *settings)
 /* One chain over all rows is walked in parts of 32, as long chains are. */
 static bp_tile tile_of(engine *e, bp_member member, size_t number)
 {
-    const bp_layer_plan *layer = &e->plan.layer[bp_plan_tile(&e->plan, &e->s->layout, number).layer];
+    bp_tile tile = bp_plan_tile(&e->plan, &e->s->layout, number);
+    const bp_layer_plan *layer = &e->plan.layer[tile.layer];
     size_t m = e->s->m, part = !layer->buffered && bp_plan_shards(layer, m) == 1 ? 32 : m;
-    bp_tile tile = {.layer = 0};
 
     for (size_t row = 0; row < m; row += part)
-        tile = bp_gradients_tile(&e->gradients, member, &e->pass, (bp_span){row, row + part < m ? part : m - row}, m, number, NULL);
+        bp_gradients_tile(&e->gradients, member, &e->pass, (bp_span){row, row + part < m ? part : m - row}, m, NULL, &tile);
     return tile;
 }
 
@@ -136,8 +136,9 @@ static void run(void *context, bp_member member)
         bp_gradients_walk(&e->gradients, member, &e->pass, (bp_span){row, row + chunk < rows.end ? chunk : rows.end - row}, row,
                           e->s->m);
     bp_team_barrier(member);
+    bp_range loose = bp_grid_loose_tiles(&e->plan, &e->s->layout, member);
     for (uint32_t layer = 0; layer < LAYERS; layer++) {
-        bp_range tiles = bp_grid_tiles(&e->plan, &e->s->layout, layer, member);
+        bp_range tiles = bp_grid_tiles(&e->plan, &e->s->layout, layer, member, loose);
         for (size_t number = tiles.first; number < tiles.end; number++) {
             bp_tile tile = tile_of(e, member, number);
             memcpy(e->result + tile.w, tile.dW, tile.rows * BP_PANEL * sizeof(float));

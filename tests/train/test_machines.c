@@ -89,6 +89,12 @@ static bp_member member_of(const planned *p, unsigned index)
     return (bp_member){index, p->plan.threads, NULL};
 }
 
+static bp_range tiles_of(const planned *p, uint32_t layer, unsigned index)
+{
+    bp_member member = member_of(p, index);
+    return bp_grid_tiles(&p->plan, &p->layout, layer, member, bp_grid_loose_tiles(&p->plan, &p->layout, member));
+}
+
 /* ------------------------------------------------------------------------------------------------------------- legal */
 
 static void team_fits(const planned *p, const char *name)
@@ -129,7 +135,7 @@ static void tiles_have_one_owner(const planned *p, const char *name)
 
     for (unsigned t = 0; t < p->plan.threads; t++)
         for (uint32_t l = 0; l < p->layout.layers; l++) {
-            bp_range tiles = bp_grid_tiles(&p->plan, &p->layout, l, member_of(p, t));
+            bp_range tiles = tiles_of(p, l, t);
             for (size_t tile = tiles.first; tile < tiles.end; tile++)
                 owners[tile]++;
         }
@@ -225,7 +231,7 @@ static void tiles_are_even(const planned *p, const char *name)
     for (unsigned t = 0; t < p->plan.threads; t++) {
         double cost = 0;
         for (uint32_t l = 0; l < p->layout.layers; l++)
-            cost += cost_of(p, bp_grid_tiles(&p->plan, &p->layout, l, member_of(p, t)));
+            cost += cost_of(p, tiles_of(p, l, t));
         cr_assert(cost <= 1.1 * mean, "%s: member %u has tiles for %g, %g on average", name, t, cost, mean);
     }
 }

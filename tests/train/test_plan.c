@@ -180,7 +180,8 @@ static void check_members(const bp_plan *plan, const bp_layout *layout, unsigned
     for (unsigned t = 0; t < members; t++) {
         double cost = 0;
         for (uint32_t l = 0; l < layout->layers; l++) {
-            bp_range tiles = bp_grid_tiles(plan, layout, l, (bp_member){t, members, NULL});
+            bp_member member = {t, members, NULL};
+            bp_range tiles = bp_grid_tiles(plan, layout, l, member, bp_grid_loose_tiles(plan, layout, member));
             cost += cost_of(plan, layout, tiles);
             for (size_t tile = tiles.first; tile < tiles.end; tile++)
                 owners[tile]++;
