@@ -36,7 +36,8 @@ typedef struct operands {
     shape shape;
     bp_layout layout;
     bp_pass pass;
-    float *parameters, *transposed, *dW;
+    bp_weights weights;
+    float *parameters, *dW;
     float *x, *y, *u, *v;
     unsigned char *bytes;
 } operands;
@@ -71,14 +72,13 @@ static float *take_random(size_t count)
 static void call_forward(void *context)
 {
     operands *o = context;
-    bp_forward(o->kernels, &o->layout, o->parameters, &o->pass, (bp_span){0, o->shape.m});
+    bp_forward(&o->weights, &o->pass, (bp_span){0, o->shape.m});
 }
 
 static void call_dx(void *context)
 {
     operands *o = context;
-    const float *transposed[BP_LAYERS_MAX] = {o->transposed};
-    bp_backward(o->kernels, &o->layout, transposed, &o->pass, (bp_span){0, o->shape.m}, true);
+    bp_backward(&o->weights, &o->pass, (bp_span){0, o->shape.m}, true);
 }
 
 static void one_tile(const operands *o, size_t i, size_t j, float *dW)
@@ -118,7 +118,8 @@ static void make_operands(operands *o, shape s)
     o->pass.d[0] = take_random((size_t)o->layout.layer[0].k_panels * 32 * o->pass.ld);
     o->pass.d[1] = take_random((size_t)o->layout.layer[0].n_panels * 32 * o->pass.ld);
     o->parameters = take_random(o->layout.floats);
-    o->transposed = take_random(bp_transposed_floats(&o->layout.layer[0]));
+    o->weights = (bp_weights){.layout = &o->layout, .parameters = o->parameters};
+    o->weights.transposed[0] = take_random(tiles * 1024);
     o->dW = take_random(tiles * 1024);
 }
 
@@ -129,7 +130,7 @@ static void free_operands(operands *o)
         free(o->pass.d[i]);
     }
     free(o->parameters);
-    free(o->transposed);
+    free(o->weights.transposed[0]);
     free(o->dW);
 }
 
@@ -282,7 +283,7 @@ static void measure_product(const char *name, void (*call)(void *), const operan
         if (tables[i] == &bp_kernels_scalar && operations > SCALAR_MOST)
             continue;
         by_table[count] = *layer;
-        by_table[count].kernels = tables[i];
+        by_table[count].kernels = by_table[count].weights.arithmetic.kernels = tables[i];
         timings[count] = (timing){.call = call, .context = &by_table[count]};
         count++;
     }

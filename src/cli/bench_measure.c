@@ -118,7 +118,7 @@ static bp_status create_all(bp_bench *bench, bp_error *error)
     rest();
     for (size_t i = 0; i < bench->ways; i++) {
         const bp_plan *plan = &bench->way[i].trainer->plan;
-        bench->way[i].cold = bp_peak_gflops(plan->kernels, plan->threads);
+        bench->way[i].cold = bp_peak_gflops(plan->arithmetic.kernels, plan->threads);
     }
     return BP_OK;
 }
@@ -167,7 +167,7 @@ static bp_status run_rounds(bp_bench *bench, size_t rounds, bp_error *error)
             BP_TRY(run_blocks(bench, way, bench->seconds / (double)rounds, &way->round[round], error));
             way->rounds = round + 1;
             if (round + 1 == rounds)
-                way->hot = bp_peak_gflops(way->trainer->plan.kernels, way->trainer->plan.threads);
+                way->hot = bp_peak_gflops(way->trainer->plan.arithmetic.kernels, way->trainer->plan.threads);
         }
     return BP_OK;
 }

@@ -69,10 +69,10 @@ const bp_setting_entry bp_setting_table[] = {
      .kind = BP_KIND_COUNT32, .min = 1, .max = 65536, .zero = "auto"},
     {SHOW("exact-threads", "no|yes", "no", "use all the threads, even where fewer are faster", 0), FIELD(exact_threads),
      .kind = BP_KIND_CHOICE},
-    {SHOW("precision", "f32", "f32", "of the arithmetic", 1), FIELD(precision), .kind = BP_KIND_CHOICE},
+    {SHOW("precision", "f32|bf16|bf16x2|bf16x3", "f32", "of the products' operands", 1), FIELD(precision), .kind = BP_KIND_CHOICE},
     {SHOW("gradient", "auto|buffers|tiles", "auto", "how threads' gradients meet; changes the speed alone", 0), FIELD(gradient),
      .kind = BP_KIND_CHOICE},
-    {SHOW("isa", "auto|scalar|avx2|avx512|neon", "auto", "highest instruction set to use; changes the speed alone", 0), FIELD(isa),
+    {SHOW("isa", "auto|scalar|avx2|avx512|neon|amx", "auto", "highest instruction set to use; changes the speed alone", 0), FIELD(isa),
      .kind = BP_KIND_CHOICE},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");

@@ -1,31 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backward.h"
 
+#include "block_product.h"
 #include "product.h"
 
-void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32_t number, const float *transposed,
-                       const bp_pass *pass, bp_span rows, bp_range panels)
+void bp_backward_begin(const bp_weights *weights, const bp_pass *pass, bp_span rows)
 {
-    const bp_layer *layer = &layout->layer[number];
+    uint32_t last = weights->layout->layers;
+
+    if (weights->arithmetic.terms)
+        bp_pack_rows(&weights->arithmetic, bp_pass_panel(pass), bp_packed_right(pass, last), pass->d[last], weights->layout->layer[last - 1].n, rows);
+}
+
+/* x has no activation. */
+static bp_end end_of(const bp_weights *weights, uint32_t number, const bp_pass *pass)
+{
+    if (!number)
+        return (bp_end){0};
+    return (bp_end){
+        .slope = weights->arithmetic.kernels->slope[weights->layout->layer[number - 1].activation],
+        .a = pass->a[number],
+    };
+}
+
+static void product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+{
+    const bp_layer *layer = &weights->layout->layer[number];
     bp_product product = {
         .k = layer->n,
         .n = layer->k,
         .panel = bp_pass_panel(pass),
         .a = pass->d[number + 1],
-        .b = transposed,
+        .b = weights->transposed[number],
+        .end = end_of(weights, number, pass),
         .c = pass->d[number],
     };
 
-    if (number) { /* x has no activation */
-        product.end.slope = kernels->slope[layout->layer[number - 1].activation];
-        product.end.a = pass->a[number];
-    }
-    bp_product_compute(kernels, &product, rows, panels);
+    bp_product_compute(weights->arithmetic.kernels, &product, rows, panels);
 }
 
-void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX],
-                 const bp_pass *pass, bp_span rows, bool with_input)
+static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
 {
+    const bp_layer *layer = &weights->layout->layer[number];
+    bp_block_product product = {
+        .count = layer->n_panels,
+        .n = layer->k,
+        .panel = bp_pass_panel(pass),
+        .left = pass->packed_d[number + 1].across,
+        .right = weights->packed[number].across,
+        .end = end_of(weights, number, pass),
+        .c = pass->d[number],
+        .packed = bp_packed_right(pass, number),
+    };
+
+    bp_block_product_compute(&weights->arithmetic, &product, rows, panels);
+}
+
+void bp_backward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+{
+    if (weights->arithmetic.terms)
+        block_product(weights, number, pass, rows, panels);
+    else
+        product(weights, number, pass, rows, panels);
+}
+
+void bp_backward(const bp_weights *weights, const bp_pass *pass, bp_span rows, bool with_input)
+{
+    const bp_layout *layout = weights->layout;
+
+    bp_backward_begin(weights, pass, rows);
     for (uint32_t i = layout->layers; i-- > (with_input ? 0 : 1);)
-        bp_backward_layer(kernels, layout, i, transposed[i], pass, rows, (bp_range){0, layout->layer[i].k_panels});
+        bp_backward_layer(weights, i, pass, rows, (bp_range){0, layout->layer[i].k_panels});
 }

@@ -1,27 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "forward.h"
 
+#include "block_product.h"
 #include "product.h"
 
-void bp_forward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32_t number, const float *parameters,
-                      const bp_pass *pass, bp_span rows, bp_range panels)
+void bp_forward_begin(const bp_weights *weights, const bp_pass *pass, bp_span rows)
 {
-    const bp_layer *layer = &layout->layer[number];
+    if (weights->arithmetic.terms)
+        bp_pack_rows(&weights->arithmetic, bp_pass_panel(pass), bp_packed_left(pass, 0), pass->a[0], weights->layout->layer[0].k, rows);
+}
+
+static bp_end end_of(const bp_weights *weights, const bp_layer *layer)
+{
+    return (bp_end){
+        .bias = weights->parameters + layer->b,
+        .activate = weights->arithmetic.kernels->activate[layer->activation],
+    };
+}
+
+static void product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+{
+    const bp_layer *layer = &weights->layout->layer[number];
     bp_product product = {
         .k = layer->k,
         .n = layer->n,
         .panel = bp_pass_panel(pass),
         .a = pass->a[number],
-        .b = parameters + layer->w,
-        .end = {.bias = parameters + layer->b, .activate = kernels->activate[layer->activation]},
+        .b = weights->parameters + layer->w,
+        .end = end_of(weights, layer),
         .c = pass->a[number + 1],
     };
 
-    bp_product_compute(kernels, &product, rows, panels);
+    bp_product_compute(weights->arithmetic.kernels, &product, rows, panels);
 }
 
-void bp_forward(const bp_kernels *kernels, const bp_layout *layout, const float *parameters, const bp_pass *pass, bp_span rows)
+/* z of the last layer is no operand of a product. */
+static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
 {
+    const bp_layer *layer = &weights->layout->layer[number];
+    bp_block_product product = {
+        .count = layer->k_panels,
+        .n = layer->n,
+        .panel = bp_pass_panel(pass),
+        .left = pass->packed_a[number].across,
+        .right = weights->packed[number].down,
+        .end = end_of(weights, layer),
+        .c = pass->a[number + 1],
+        .packed = bp_packed_left(pass, number + 1),
+    };
+
+    bp_block_product_compute(&weights->arithmetic, &product, rows, panels);
+}
+
+void bp_forward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+{
+    if (weights->arithmetic.terms)
+        block_product(weights, number, pass, rows, panels);
+    else
+        product(weights, number, pass, rows, panels);
+}
+
+void bp_forward(const bp_weights *weights, const bp_pass *pass, bp_span rows)
+{
+    const bp_layout *layout = weights->layout;
+
+    bp_forward_begin(weights, pass, rows);
     for (uint32_t i = 0; i < layout->layers; i++)
-        bp_forward_layer(kernels, layout, i, parameters, pass, rows, (bp_range){0, layout->layer[i].n_panels});
+        bp_forward_layer(weights, i, pass, rows, (bp_range){0, layout->layer[i].n_panels});
 }

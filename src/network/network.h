@@ -9,8 +9,9 @@
 struct bp_network {
     bp_allocator allocator;
     bp_layout layout;
-    bp_loss loss;      /* never auto */
-    float *parameters; /* [layout.floats] */
+    bp_loss loss;           /* never auto */
+    bp_precision precision; /* in which it is evaluated */
+    float *parameters;      /* [layout.floats] */
 };
 
 /* BP_INVALID where there is no such layer. */

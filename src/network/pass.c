@@ -12,22 +12,42 @@ static size_t spread_rows(size_t rows)
     return rows | 1;
 }
 
-size_t bp_pass_row_floats(const bp_layout *layout)
+size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms)
 {
     size_t panels = layout->layer[0].k_panels;
 
     for (uint32_t i = 0; i < layout->layers; i++)
         panels += 2 * (size_t)layout->layer[i].n_panels;
-    return panels * BP_PANEL;
+    return panels * BP_PANEL * (sizeof(float) + 2 * terms * sizeof(uint16_t));
 }
 
-void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool backward, bp_arena *arena)
+static size_t panels_of(const bp_layout *layout, uint32_t i)
 {
-    pass->ld = spread_rows(rows);
+    return i ? layout->layer[i - 1].n_panels : layout->layer[0].k_panels;
+}
+
+/* What only backward reads, `down`, is left out where there is none. */
+static bp_packed take_packed(const bp_pass *pass, size_t panels, unsigned terms, bool backward, bp_arena *arena)
+{
+    size_t count = panels * pass->row_blocks, size = terms * BP_BLOCK_TERM * sizeof(uint16_t);
+
+    return (bp_packed){
+        .across = bp_arena_take(arena, count, size),
+        .down = backward ? bp_arena_take(arena, count, size) : NULL,
+    };
+}
+
+void bp_pass_carve(bp_pass *pass, const bp_layout *layout, unsigned terms, size_t rows, bool backward, bp_arena *arena)
+{
+    pass->row_blocks = (rows + BP_PANEL - 1) / BP_PANEL;
+    pass->ld = spread_rows(terms ? pass->row_blocks * BP_PANEL : rows);
     for (uint32_t i = 0; i <= layout->layers; i++) {
-        size_t panels = i ? layout->layer[i - 1].n_panels : layout->layer[0].k_panels;
+        size_t panels = panels_of(layout, i);
+        bool d = backward && i;
         pass->a[i] = bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float));
-        pass->d[i] = backward && i ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
+        pass->d[i] = d ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
+        pass->packed_a[i] = terms && i < layout->layers ? take_packed(pass, panels, terms, backward, arena) : (bp_packed){0};
+        pass->packed_d[i] = terms && d ? take_packed(pass, panels, terms, true, arena) : (bp_packed){0};
     }
 }
 

@@ -6,6 +6,9 @@
  *
  * d[K] holds y until the loss has made dL/dz of it. Rows are independent: threads work on rows of their own in one pass.
  *
+ * In mixed precision a[0] ... a[K - 1] and d[1] ... d[K] are there as packed operands too, made block by block, 32 rows of a panel,
+ * as soon as a block is there: summed `across` their columns for the next layer, `down` their rows for the gradient.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_PASS_H
 #define BP_PASS_H
@@ -13,11 +16,15 @@
 #include "kernels.h"
 #include "layout.h"
 #include "memory.h"
+#include "weights.h"
 
 typedef struct bp_pass {
     size_t ld; /* rows that there is room for */
     float *a[BP_LAYERS_MAX + 1];
     float *d[BP_LAYERS_MAX + 1]; /* NULL in a pass that only predicts */
+    size_t row_blocks;           /* of 32 rows, that there is room for */
+    bp_packed packed_a[BP_LAYERS_MAX + 1];
+    bp_packed packed_d[BP_LAYERS_MAX + 1];
 } bp_pass;
 
 /* Rows [first, first + count) of a pass. */
@@ -26,11 +33,11 @@ typedef struct bp_span {
     size_t count;
 } bp_span;
 
-/* Floats that one row takes up in all blocks of a pass with d. */
-size_t bp_pass_row_floats(const bp_layout *layout);
+/* Bytes that one row takes up in all blocks of a pass with d, with operands of that many bf16 terms. */
+size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms);
 
 /* Takes the pass's blocks, for up to `rows` rows; `backward`: those of d too, but for d[0], which few ask for. */
-void bp_pass_carve(bp_pass *pass, const bp_layout *layout, size_t rows, bool backward, bp_arena *arena);
+void bp_pass_carve(bp_pass *pass, const bp_layout *layout, unsigned terms, size_t rows, bool backward, bp_arena *arena);
 
 /* Rows of one block of the pass, a[i] or d[i], which has n columns, as a plain matrix [rows.count, n]. */
 void bp_pass_unpack(const bp_pass *pass, const float *block, bp_span rows, size_t n, float *matrix);

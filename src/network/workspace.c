@@ -14,10 +14,11 @@ static void carve(bp_workspace *workspace, bp_arena *arena)
 {
     const bp_layer *last = &workspace->layout.layer[workspace->layout.layers - 1];
 
+    bp_weights_carve_forward(&workspace->weights, arena);
     workspace->seat = bp_arena_take(arena, workspace->threads, sizeof *workspace->seat);
     for (unsigned t = 0; t < workspace->threads; t++) {
         bp_seat seat;
-        bp_pass_carve(&seat.pass, &workspace->layout, BP_BLOCK_ROWS, false, arena);
+        bp_pass_carve(&seat.pass, &workspace->layout, workspace->weights.arithmetic.terms, BP_BLOCK_ROWS, false, arena);
         seat.pass.d[workspace->layout.layers] = bp_arena_take(arena, last->n_panels * seat.pass.ld, BP_PANEL * sizeof(float));
         seat.weight = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(float));
         seat.losses = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(double));
@@ -53,21 +54,22 @@ bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_is
                               bp_workspace **result, bp_error *error)
 {
     bp_allocator chosen = bp_allocator_or_default(allocator);
-    const bp_kernels *kernels;
+    bp_arithmetic arithmetic;
 
     if (threads > BP_SEATS_MAX)
         return bp_fail(error, BP_INVALID, "a workspace for %u threads: at most %u are possible", threads, BP_SEATS_MAX);
-    BP_TRY(bp_cpu_kernels(isa, &kernels, error));
+    BP_TRY(bp_arithmetic_choose(network->precision, isa, &arithmetic, error));
     bp_workspace *workspace = bp_allocate(&chosen, sizeof *workspace);
     if (!workspace)
         return bp_fail(error, BP_NO_MEMORY, "a workspace: %zu bytes were refused", sizeof *workspace);
     *workspace = (bp_workspace){
         .allocator = chosen,
         .layout = network->layout,
-        .kernels = kernels,
+        .precision = network->precision,
         .threads = threads ? threads : machine_threads(),
         .generation = bp_team_generation(),
     };
+    workspace->weights = (bp_weights){.arithmetic = arithmetic, .layout = &workspace->layout};
     bp_status status = take_memory(workspace, error);
     if (status != BP_OK) {
         bp_workspace_free(workspace);
@@ -95,22 +97,40 @@ typedef struct visit_work {
     void *context;
 } visit_work;
 
+/* The network may have changed since the last visit: its tiles are shared out, column of tiles by column. */
+static void copy_weights(const bp_weights *weights, bp_member member)
+{
+    for (uint32_t i = 0; i < weights->layout->layers; i++) {
+        bp_range panels = bp_team_range(member, weights->layout->layer[i].n_panels, 1);
+        for (size_t j = panels.first; j < panels.end; j++)
+            for (size_t k = 0; k < weights->layout->layer[i].k_panels; k++)
+                bp_weights_refresh(weights, i, k, j);
+    }
+    bp_team_barrier(member);
+}
+
 static void visit_blocks(void *context, bp_member member)
 {
     const visit_work *work = context;
     const bp_workspace *workspace = work->workspace;
+    bp_weights weights = workspace->weights;
     const bp_seat *seat = &workspace->seat[member.index];
     const bp_pass *pass = &seat->pass;
     bp_batch batch = {.x = pass->a[0], .panel = bp_pass_panel(pass)};
     bp_range range = bp_team_range(member, work->rows.count, BP_BLOCK_ROWS);
 
+    weights.parameters = work->network->parameters;
+    if (weights.arithmetic.terms)
+        copy_weights(&weights, member);
+    bp_arithmetic_enter(&weights.arithmetic);
     for (size_t first = range.first; first < range.end; first += BP_BLOCK_ROWS) {
         bp_block_rows block = {seat, first, bp_size_min(BP_BLOCK_ROWS, range.end - first)};
         const uint64_t *rows = work->rows.index ? work->rows.index + first : NULL;
-        bp_batch_gather(&batch, workspace->kernels, work->examples, rows, first, 0, block.count);
-        bp_forward(workspace->kernels, &workspace->layout, work->network->parameters, pass, (bp_span){0, block.count});
+        bp_batch_gather(&batch, workspace->weights.arithmetic.kernels, work->examples, rows, first, 0, block.count);
+        bp_forward(&weights, pass, (bp_span){0, block.count});
         work->visit(work->context, &block);
     }
+    bp_arithmetic_leave(&weights.arithmetic);
 }
 
 static bp_status check(const bp_workspace *workspace, const bp_network *network, const bp_examples *examples, bp_rows rows,
@@ -122,6 +142,8 @@ static bp_status check(const bp_workspace *workspace, const bp_network *network,
         return bp_fail(error, BP_FORKED, "a workspace of the parent process: a child of fork may only free it");
     if (!bp_layout_equal(&workspace->layout, &network->layout))
         return bp_fail(error, BP_INVALID, "the workspace was made for a network with other layers");
+    if (workspace->precision != network->precision)
+        return bp_fail(error, BP_INVALID, "the workspace was made for a network of another precision");
     if (examples->inputs != inputs)
         return bp_fail(error, BP_INVALID, "the examples have %u inputs, the network has %u", examples->inputs, inputs);
     return bp_examples_check_rows(examples, rows, "row", error);
@@ -154,7 +176,7 @@ static void copy_predictions(void *context, const bp_block_rows *block)
     const bp_pass *pass = &block->seat->pass;
     bp_span rows = {0, block->count};
 
-    bp_prediction_rows(p->workspace->kernels, p->network->loss, n, pass, last, rows);
+    bp_prediction_rows(p->workspace->weights.arithmetic.kernels, p->network->loss, n, pass, last, rows);
     bp_pass_unpack(pass, pass->a[last], rows, n, p->y + block->first * n);
 }
 

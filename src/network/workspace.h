@@ -24,7 +24,8 @@ struct bp_workspace {
     void *memory; /* arena of all passes */
     size_t bytes;
     bp_layout layout;
-    const bp_kernels *kernels;
+    bp_precision precision;
+    bp_weights weights; /* copies alone: the parameters are those of the network that is asked */
     unsigned threads;
     unsigned generation;
     bp_seat *seat; /* [threads] */

@@ -247,7 +247,7 @@ static double tiny_update(const model *m)
 
 static model model_of(const bp_layout *layout, const bp_plan *plan, const bp_topology *machine)
 {
-    model m = {.layout = layout, .plan = plan, .machine = machine, .rates = rates_of(plan->kernels)};
+    model m = {.layout = layout, .plan = plan, .machine = machine, .rates = rates_of(plan->arithmetic.kernels)};
     bp_range first = bp_team_range((bp_member){0, plan->threads, NULL}, plan->batch, plan->grain);
     double together = plan->chunk ? (double)bp_size_min(plan->chunk, plan->batch) : (double)first.end;
     double floats = (double)layout->floats;
@@ -255,7 +255,7 @@ static model model_of(const bp_layout *layout, const bp_plan *plan, const bp_top
     m.rows = (double)first.end;
     m.share = ceiling((double)plan->tiles, plan->threads) / (double)plan->tiles;
     m.others = 1 - 1.0 / plan->threads;
-    m.level = level_of(&m, 4 * (together * (double)bp_pass_row_floats(layout) + floats * 2 + floats * m.share * plan->moments));
+    m.level = level_of(&m, together * (double)bp_pass_row_bytes(layout, plan->arithmetic.terms) + 4 * (floats * 2 + floats * m.share * plan->moments));
     return m;
 }
 

@@ -244,7 +244,7 @@ void bp_fit_order(bp_fit *fit)
     const bp_settings *settings = &trainer->settings;
 
     trainer->order_began = bp_clock();
-    bp_sampler_order(fit->trainer->plan.kernels, fit->training_rows, (bp_shuffle)settings->shuffle, settings->seed,
+    bp_sampler_order(fit->trainer->plan.arithmetic.kernels, fit->training_rows, (bp_shuffle)settings->shuffle, settings->seed,
                      trainer->fit.epoch, fit->order);
     trainer->order_ended = bp_clock();
 }

@@ -21,22 +21,22 @@ static size_t plus(size_t a, size_t b)
     return bp_size_add(a, b, &sum) ? sum : SIZE_MAX;
 }
 
-static size_t training_pass(const bp_layout *layout, size_t rows)
+static size_t training_pass(const bp_layout *layout, unsigned terms, size_t rows)
 {
     bp_arena arena = {.base = NULL};
     bp_pass pass;
 
-    bp_pass_carve(&pass, layout, rows, true, &arena);
+    bp_pass_carve(&pass, layout, terms, rows, true, &arena);
     return arena.used;
 }
 
 /* Of a workspace's thread: the targets are there too. */
-static size_t validation_pass(const bp_layout *layout)
+static size_t validation_pass(const bp_layout *layout, unsigned terms)
 {
     bp_arena arena = {.base = NULL};
     bp_pass pass;
 
-    bp_pass_carve(&pass, layout, BP_BLOCK_ROWS, false, &arena);
+    bp_pass_carve(&pass, layout, terms, BP_BLOCK_ROWS, false, &arena);
     bp_arena_take(&arena, layout->layer[layout->layers - 1].n_panels * bp_pass_panel(&pass), sizeof(float));
     return arena.used;
 }
@@ -44,9 +44,10 @@ static size_t validation_pass(const bp_layout *layout)
 static size_t activations(const bp_layout *layout, const bp_plan *plan)
 {
     size_t scratch = plan->tiny ? times(plan->threads, BP_TINY_SCRATCH * sizeof(float)) : 0;
-    size_t training = plan->chunk ? times(plan->threads, training_pass(layout, bp_size_min(plan->chunk, plan->batch)))
-                                  : training_pass(layout, plan->batch);
-    size_t validation = times(plan->threads, validation_pass(layout));
+    unsigned terms = plan->arithmetic.terms;
+    size_t training = plan->chunk ? times(plan->threads, training_pass(layout, terms, bp_size_min(plan->chunk, plan->batch)))
+                                  : training_pass(layout, terms, plan->batch);
+    size_t validation = times(plan->threads, validation_pass(layout, terms));
     size_t rows = times(plan->batch, sizeof(float) + sizeof(double)); /* weights and losses */
     return plus(plus(training, scratch), plus(validation, rows));
 }
@@ -92,14 +93,15 @@ static size_t gradients(const bp_layout *layout, const bp_plan *plan)
     return bytes;
 }
 
-/* W^T of all layers but the first, which a fit does not need. */
-static size_t transposed(const bp_layout *layout)
+/* Copies of the weights for training, but for the first layer's that a fit does not need, and for validation. */
+static size_t packed(const bp_layout *layout, const bp_plan *plan)
 {
-    size_t floats = 0;
+    bp_weights weights = {.arithmetic = plan->arithmetic, .layout = layout};
+    bp_arena arena = {.base = NULL};
 
-    for (uint32_t i = 1; i < layout->layers; i++)
-        floats += bp_transposed_floats(&layout->layer[i]);
-    return floats * sizeof(float);
+    bp_weights_carve(&weights, &arena);
+    bp_weights_carve_forward(&weights, &arena);
+    return arena.used;
 }
 
 bp_footprint bp_footprint_of(const bp_layout *layout, const bp_plan *plan)
@@ -113,7 +115,7 @@ bp_footprint bp_footprint_of(const bp_layout *layout, const bp_plan *plan)
         .optimizer = plan->moments * block,
         .activations = activations(layout, plan),
         .gradients = gradients(layout, plan),
-        .packed = transposed(layout),
+        .packed = packed(layout, plan),
         .state = sizeof(bp_trainer) + plan->threads * (sizeof(bp_slot) + sizeof(bp_pass) + sizeof(bp_gradient_thread) +
                                                        layout->layers * sizeof(bp_fold)),
     };

@@ -34,16 +34,34 @@ static const float *panel_at(const bp_pass *pass, const float *block, size_t pan
     return block + panel * bp_pass_panel(pass) + row * BP_PANEL;
 }
 
+/* The same of their packed operands, which hold 32 rows a block: shards and parts begin with a block. */
+static const uint16_t *blocks_at(const bp_arithmetic *arithmetic, const bp_pass *pass, const uint16_t *down, size_t panel, size_t row)
+{
+    return down + (panel * pass->row_blocks + row / BP_PANEL) * bp_block_elements(arithmetic);
+}
+
+static void tile_of_blocks(const bp_arithmetic *arithmetic, uint32_t number, const bp_pass *pass, bp_span rows, bp_chain chain,
+                           size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
+{
+    arithmetic->blocks->product(h, arithmetic->terms, (rows.count + BP_PANEL - 1) / BP_PANEL,
+                                blocks_at(arithmetic, pass, pass->packed_a[number].down, i, rows.first),
+                                blocks_at(arithmetic, pass, pass->packed_d[number + 1].down, j, rows.first), chain, NULL, ahead, dW);
+}
+
 /* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains. Columns behind the last are 0. */
-static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+static void tile_weights(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
                          bp_chain chain, size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
 {
     size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
 
+    if (arithmetic->terms) {
+        tile_of_blocks(arithmetic, number, pass, rows, chain, i, j, h, ahead, dW);
+        return;
+    }
     if (columns < BP_PANEL && chain & BP_CHAIN_FIRST)
         memset(dW, 0, h * BP_PANEL * sizeof(float));
-    kernels->product_columns(h, rows.count, panel_at(pass, pass->a[number], i, rows.first),
-                             panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, ahead, dW);
+    arithmetic->kernels->product_columns(h, rows.count, panel_at(pass, pass->a[number], i, rows.first),
+                                         panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, ahead, dW);
 }
 
 /* db [32] of panel j. */
@@ -60,15 +78,15 @@ static size_t tile_height(const bp_layer *layer, size_t i)
 }
 
 /* A part of one shard's chains, of a whole layer, into a buffer laid out as the parameters are. */
-static void shard_gradient(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+static void shard_gradient(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
                            bp_chain chain, float *buffer)
 {
     for (size_t j = 0; j < layer->n_panels; j++) {
         float *panel = buffer + layer->w + j * layer->k * BP_PANEL;
         for (size_t i = 0; i < layer->k_panels; i++)
-            tile_weights(kernels, layer, number, pass, rows, chain, i, j, tile_height(layer, i), NULL,
+            tile_weights(arithmetic, layer, number, pass, rows, chain, i, j, tile_height(layer, i), NULL,
                          panel + i * BP_PANEL * BP_PANEL);
-        tile_biases(kernels, layer, number, pass, rows, chain, j, buffer + layer->b + j * BP_PANEL);
+        tile_biases(arithmetic->kernels, layer, number, pass, rows, chain, j, buffer + layer->b + j * BP_PANEL);
     }
 }
 
@@ -78,7 +96,7 @@ static void walk_layer(bp_gradients *gradients, bp_gradient_thread *thread, uint
                        size_t row, size_t m)
 {
     const bp_layer *layer = &gradients->layout->layer[number];
-    const bp_kernels *kernels = gradients->plan->kernels;
+    const bp_kernels *kernels = gradients->plan->arithmetic.kernels;
     size_t shard_rows = gradients->plan->layer[number].shard_rows;
     bp_fold *fold = &thread->fold[number];
 
@@ -88,7 +106,7 @@ static void walk_layer(bp_gradients *gradients, bp_gradient_thread *thread, uint
         float *buffer = thread->buffers + fold->depth * gradients->layout->floats;
         count = bp_size_min(length - inside, rows.count - done);
         bp_chain chain = bp_chain_at(inside, count, length);
-        shard_gradient(kernels, layer, number, pass, (bp_span){rows.first + done, count}, chain, buffer);
+        shard_gradient(&gradients->plan->arithmetic, layer, number, pass, (bp_span){rows.first + done, count}, chain, buffer);
         if (chain & BP_CHAIN_LAST)
             bp_fold_push(fold, kernels, bp_layer_floats(layer), (bp_node){shard, 0, buffer + layer->w});
     }
@@ -112,10 +130,10 @@ static float *fold_threads(bp_gradients *gradients, unsigned threads, uint32_t l
         for (unsigned n = 0; n < fold->depth; n++) {
             bp_node node = fold->node[n];
             node.sum += offset;
-            bp_fold_push(&total, gradients->plan->kernels, count, node);
+            bp_fold_push(&total, gradients->plan->arithmetic.kernels, count, node);
         }
     }
-    return bp_fold_total(&total, gradients->plan->kernels, count);
+    return bp_fold_total(&total, gradients->plan->arithmetic.kernels, count);
 }
 
 /* Shards of all layers at once are counted by the first one's fold. */
@@ -128,13 +146,13 @@ float *bp_gradients_next(const bp_gradients *gradients, bp_member member)
 void bp_gradients_push(bp_gradients *gradients, bp_member member, size_t shard, size_t count)
 {
     bp_node node = {shard, 0, bp_gradients_next(gradients, member)};
-    bp_fold_push(&gradients->thread[member.index].fold[0], gradients->plan->kernels, count, node);
+    bp_fold_push(&gradients->thread[member.index].fold[0], gradients->plan->arithmetic.kernels, count, node);
 }
 
 float *bp_gradients_total(bp_gradients *gradients, bp_member member, size_t count)
 {
     if (member.threads == 1)
-        return bp_fold_total(&gradients->thread[0].fold[0], gradients->plan->kernels, count);
+        return bp_fold_total(&gradients->thread[0].fold[0], gradients->plan->arithmetic.kernels, count);
     return fold_threads(gradients, member.threads, 0, 0, count);
 }
 
@@ -152,7 +170,7 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
                            bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];
-    const bp_kernels *kernels = gradients->plan->kernels;
+    const bp_kernels *kernels = gradients->plan->arithmetic.kernels;
     float *scratch = gradients->thread[member.index].scratch;
     size_t shard_rows = gradients->plan->layer[tile->layer].shard_rows, used = tile->rows * BP_PANEL;
     size_t floats = used + (tile->i == 0 ? BP_PANEL : 0);
@@ -162,7 +180,7 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
-        tile_weights(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows, ahead, sum);
+        tile_weights(&gradients->plan->arithmetic, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows, ahead, sum);
         if (tile->i == 0)
             tile_biases(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->j, sum + used);
         bp_fold_push(&fold, kernels, floats, (bp_node){row / shard_rows, 0, sum});
@@ -177,14 +195,14 @@ static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span r
                          bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];
-    const bp_kernels *kernels = gradients->plan->kernels;
+    const bp_arithmetic *arithmetic = &gradients->plan->arithmetic;
     bp_chain chain = bp_chain_at(rows.first, rows.count, m);
 
     tile->dW = gradients->resting + tile->w;
-    tile_weights(kernels, layer, tile->layer, pass, rows, chain, tile->i, tile->j, tile->rows, ahead, tile->dW);
+    tile_weights(arithmetic, layer, tile->layer, pass, rows, chain, tile->i, tile->j, tile->rows, ahead, tile->dW);
     if (tile->i == 0) {
         tile->db = gradients->resting + tile->b;
-        tile_biases(kernels, layer, tile->layer, pass, rows, chain, tile->j, tile->db);
+        tile_biases(arithmetic->kernels, layer, tile->layer, pass, rows, chain, tile->j, tile->db);
     }
 }
 

@@ -17,13 +17,6 @@ static float *take_floats(bp_arena *arena, size_t count)
     return bp_arena_take(arena, count, sizeof(float));
 }
 
-/* W^T of all layers but the first, which only dL/dx needs. */
-static void carve_transposed(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
-{
-    for (uint32_t i = 1; i < layout->layers; i++)
-        trainer->transposed[i] = take_floats(arena, bp_transposed_floats(&layout->layer[i]));
-}
-
 static void carve_chunks(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 {
     const bp_plan *plan = &trainer->plan;
@@ -31,7 +24,7 @@ static void carve_chunks(bp_trainer *trainer, const bp_layout *layout, bp_arena 
     trainer->chunk = plan->chunk ? bp_arena_take(arena, plan->threads, sizeof(bp_pass)) : NULL;
     for (unsigned t = 0; plan->chunk && t < plan->threads; t++) {
         bp_pass chunk;
-        bp_pass_carve(&chunk, layout, bp_size_min(plan->chunk, plan->batch), true, arena);
+        bp_pass_carve(&chunk, layout, plan->arithmetic.terms, bp_size_min(plan->chunk, plan->batch), true, arena);
         if (trainer->chunk)
             trainer->chunk[t] = chunk;
     }
@@ -43,9 +36,9 @@ static void carve_parts(bp_trainer *trainer, const bp_layout *layout, bp_arena *
     bp_pass *pass = &trainer->pass;
 
     if (trainer->plan.chunk)
-        bp_pass_carve(pass, layout, trainer->plan.batch, true, arena);
+        bp_pass_carve(pass, layout, trainer->plan.arithmetic.terms, trainer->plan.batch, true, arena);
     pass->d[0] = bp_arena_take(arena, layout->layer[0].k_panels * pass->ld, BP_PANEL * sizeof(float));
-    trainer->transposed[0] = take_floats(arena, bp_transposed_floats(&layout->layer[0]));
+    bp_weights_carve_first(&trainer->weights, arena);
 }
 
 /* Everything behind the struct itself. */
@@ -53,7 +46,7 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 {
     unsigned moments = trainer->plan.moments;
 
-    carve_transposed(trainer, layout, arena);
+    bp_weights_carve(&trainer->weights, arena);
     trainer->moments.first = moments > 0 ? take_floats(arena, layout->floats) : NULL;
     trainer->moments.second = moments > 1 ? take_floats(arena, layout->floats) : NULL;
     trainer->snapshot = take_floats(arena, layout->floats);
@@ -64,7 +57,7 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     trainer->slot = bp_arena_take(arena, trainer->plan.threads, sizeof(bp_slot));
     carve_chunks(trainer, layout, arena);
     if (!trainer->plan.chunk)
-        bp_pass_carve(&trainer->pass, layout, trainer->plan.batch, true, arena);
+        bp_pass_carve(&trainer->pass, layout, trainer->plan.arithmetic.terms, trainer->plan.batch, true, arena);
     trainer->gradient = take_floats(arena, layout->floats); /* a fit needs it for long chains alone */
     bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, trainer->gradient, arena);
     carve_parts(trainer, layout, arena);
@@ -82,6 +75,8 @@ static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_sett
     if (trainer->settings.batch_size == 0)
         return bp_fail(error, BP_INVALID, "a batch-size of all rows must be given as their number");
     BP_TRY(bp_plan_make(&network->layout, &trainer->settings, NULL, &trainer->plan, error));
+    trainer->weights = (bp_weights){
+        .arithmetic = trainer->plan.arithmetic, .layout = &network->layout, .parameters = network->parameters};
     bp_arena_take(&arena, 1, sizeof *trainer);
     carve(trainer, &network->layout, &arena);
     if (arena.used == SIZE_MAX)
@@ -137,8 +132,7 @@ static void begin_tiles(void *context, bp_member member)
             bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
             clear_moment(trainer->moments.first, &tile);
             clear_moment(trainer->moments.second, &tile);
-            if (layer)
-                bp_phase_transpose_first(trainer, &tile);
+            bp_weights_begin(&trainer->weights, layer, tile.i, tile.j);
         }
     }
 }
@@ -151,6 +145,7 @@ static bp_trainer *commit(const bp_trainer *draft, bp_network *network, void *me
 
     memcpy(trainer, draft, sizeof *trainer);
     trainer->network = network;
+    network->precision = (bp_precision)trainer->settings.precision;
     trainer->memory = memory;
     trainer->bytes = bytes;
     trainer->generation = bp_team_generation();
@@ -220,7 +215,7 @@ bp_status bp_trainer_diverged(uint64_t step, uint32_t layer, bp_error *error)
 void bp_trainer_sync(bp_trainer *trainer)
 {
     bp_trainer_refresh(trainer);
-    trainer->first_transposed = false;
+    trainer->first_copied = false;
 }
 
 typedef struct publication {
@@ -270,5 +265,6 @@ uint32_t bp_trainer_threads(const bp_trainer *trainer)
 
 const char *bp_trainer_isa(const bp_trainer *trainer)
 {
-    return trainer->plan.kernels->name;
+    const bp_arithmetic *arithmetic = &trainer->plan.arithmetic;
+    return arithmetic->terms ? arithmetic->blocks->name : arithmetic->kernels->name;
 }

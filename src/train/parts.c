@@ -42,12 +42,14 @@ static void forward_rows(void *context, bp_member member)
     bp_trainer *trainer = work->trainer;
     const bp_pass *pass = &trainer->pass;
     const bp_layout *layout = &trainer->network->layout;
-    bp_range rows = bp_team_range(member, trainer->rows, 1);
+    bp_range rows = bp_team_range(member, trainer->rows, trainer->plan.grain);
     bp_span span = {rows.first, rows.end - rows.first};
     bp_batch batch = {.x = pass->a[0], .panel = bp_pass_panel(pass)};
 
-    bp_batch_gather(&batch, trainer->plan.kernels, work->examples, NULL, rows.first, rows.first, span.count);
-    bp_forward(trainer->plan.kernels, layout, trainer->network->parameters, pass, span);
+    bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, work->examples, NULL, rows.first, rows.first, span.count);
+    bp_arithmetic_enter(&trainer->plan.arithmetic);
+    bp_forward(&trainer->weights, pass, span);
+    bp_arithmetic_leave(&trainer->plan.arithmetic);
     if (work->y_hat)
         bp_pass_unpack(pass, pass->a[layout->layers], span, outputs_of(trainer), work->y_hat + rows.first * outputs_of(trainer));
 }
@@ -82,7 +84,7 @@ static void gather_targets(const targets_work *work, bp_range rows)
         .weight = trainer->weight,
         .panel = bp_pass_panel(&trainer->pass),
     };
-    bp_batch_gather(&batch, trainer->plan.kernels, work->examples, NULL, rows.first, rows.first, rows.end - rows.first);
+    bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, work->examples, NULL, rows.first, rows.first, rows.end - rows.first);
 }
 
 static void loss_rows(void *context, bp_member member)
@@ -92,7 +94,7 @@ static void loss_rows(void *context, bp_member member)
     bp_range rows = bp_team_range(member, trainer->rows, 1);
 
     gather_targets(work, rows);
-    bp_loss_rows(trainer->plan.kernels, trainer->network->loss, outputs_of(trainer), &trainer->pass,
+    bp_loss_rows(trainer->plan.arithmetic.kernels, trainer->network->loss, outputs_of(trainer), &trainer->pass,
                  trainer->network->layout.layers, (bp_span){rows.first, rows.end - rows.first}, trainer->weight, trainer->losses);
 }
 
@@ -128,22 +130,22 @@ typedef struct backward_work {
     float *d_x;
 } backward_work;
 
-/* W^T of the first layer, for dL/dx: each member makes its part. */
-static void transpose_first(bp_trainer *trainer, bp_member member)
+/* What of the first layer dL/dx needs: each member makes its part. */
+static void copy_first(bp_trainer *trainer, bp_member member)
 {
     const bp_layout *layout = &trainer->network->layout;
     bp_range tiles = bp_team_range(member, bp_plan_layer_tiles(&trainer->plan, layout, 0).end, 1);
 
     for (size_t number = tiles.first; number < tiles.end; number++) {
         bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
-        bp_phase_transpose_first(trainer, &tile);
+        bp_weights_refresh_first(&trainer->weights, tile.i, tile.j);
     }
 }
 
 /* Sums of a tile, times 1/m, to their place in trainer->gradient. */
 static bool materialise(bp_trainer *trainer, const bp_tile *tile)
 {
-    const bp_kernels *kernels = trainer->plan.kernels;
+    const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
     float scale = 1.0f / (float)trainer->rows;
     float *dW = trainer->gradient + tile->w, *db = trainer->gradient + tile->b;
     bool bad;
@@ -167,7 +169,7 @@ static void backward_rows(const backward_work *work, bp_member member)
 
     if (work->targets.examples)
         gather_targets(&work->targets, rows);
-    bp_backward(trainer->plan.kernels, layout, (const float *const *)trainer->transposed, &trainer->pass, span, work->d_x != NULL);
+    bp_backward(&trainer->weights, &trainer->pass, span, work->d_x != NULL);
     if (work->d_x)
         bp_pass_unpack(&trainer->pass, trainer->pass.d[0], span, layout->layer[0].k, work->d_x + rows.first * layout->layer[0].k);
     bp_gradients_begin(&trainer->gradients, member);
@@ -194,14 +196,16 @@ static void backward_member(void *context, bp_member member)
     const bp_layout *layout = &trainer->network->layout;
     bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
 
-    if (work->d_x && !trainer->first_transposed) {
-        transpose_first(trainer, member);
+    bp_arithmetic_enter(&trainer->plan.arithmetic);
+    if (work->d_x && !trainer->first_copied) {
+        copy_first(trainer, member);
         bp_team_barrier(member);
     }
     backward_rows(work, member);
     bp_team_barrier(member);
     for (uint32_t layer = 0; layer < layout->layers; layer++)
         materialise_tiles(trainer, member, bp_grid_tiles(&trainer->plan, layout, layer, member, loose));
+    bp_arithmetic_leave(&trainer->plan.arithmetic);
 }
 
 bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error)
@@ -217,7 +221,7 @@ bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *
         BP_TRY(bp_minibatch_of_caller(trainer, trainer->rows, d_y_hat, d_y_hat, NULL, &examples, error));
     bp_phase_clear(trainer);
     bp_team_run(trainer->plan.threads, backward_member, &work);
-    trainer->first_transposed |= d_x != NULL;
+    trainer->first_copied |= d_x != NULL;
     trainer->stage = BP_STAGE_BACKWARD;
     uint32_t layer = bp_phase_bad_layer(trainer, (bp_member){0, trainer->plan.threads, NULL});
     return layer ? bp_trainer_diverged(trainer->updates + 1, layer, error) : BP_OK;

@@ -43,7 +43,7 @@ static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_
         .panel = bp_pass_panel(pass),
     };
     const uint64_t *rows = minibatch->rows ? minibatch->rows + row : NULL;
-    bp_batch_gather(&batch, trainer->plan.kernels, minibatch->examples, rows, minibatch->first + row, span.first, span.count);
+    bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, minibatch->examples, rows, minibatch->first + row, span.first, span.count);
 }
 
 static void lose(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row)
@@ -51,7 +51,7 @@ static void lose(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t 
     const bp_layout *layout = &trainer->network->layout;
     uint32_t last = layout->layers;
 
-    bp_loss_rows(trainer->plan.kernels, trainer->network->loss, layout->layer[last - 1].n, pass, last, span,
+    bp_loss_rows(trainer->plan.arithmetic.kernels, trainer->network->loss, layout->layer[last - 1].n, pass, last, span,
                  trainer->weight + row - span.first, trainer->losses + row - span.first);
 }
 
@@ -59,17 +59,15 @@ static void lose(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t 
 static void through(bp_trainer *trainer, bp_member member, const bp_pass *pass, bp_span span, size_t row,
                     const bp_minibatch *minibatch)
 {
-    const bp_kernels *kernels = trainer->plan.kernels;
-    const bp_layout *layout = &trainer->network->layout;
     double since = trainer->timed ? bp_clock() : 0.0;
 
     gather(trainer, pass, span, row, minibatch);
     lap(trainer, member, BP_PHASE_GATHER, &since);
-    bp_forward(kernels, layout, trainer->network->parameters, pass, span);
+    bp_forward(&trainer->weights, pass, span);
     lap(trainer, member, BP_PHASE_FORWARD, &since);
     lose(trainer, pass, span, row);
     lap(trainer, member, BP_PHASE_LOSS, &since);
-    bp_backward(kernels, layout, (const float *const *)trainer->transposed, pass, span, false);
+    bp_backward(&trainer->weights, pass, span, false);
     lap(trainer, member, BP_PHASE_BACKWARD, &since);
     bp_gradients_walk(&trainer->gradients, member, pass, span, row, minibatch->m);
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
@@ -87,7 +85,7 @@ static void forward_blocks(bp_trainer *trainer, bp_member member, size_t m)
         if (divided || bp_grid_divides_forward(plan, i, member))
             bp_team_barrier(member);
         divided = bp_grid_divides_forward(plan, i, member);
-        bp_forward_layer(plan->kernels, layout, i, trainer->network->parameters, &trainer->pass, block.rows, block.panels);
+        bp_forward_layer(&trainer->weights, i, &trainer->pass, block.rows, block.panels);
     }
     if (divided)
         bp_team_barrier(member);
@@ -105,7 +103,7 @@ static void backward_blocks(bp_trainer *trainer, bp_member member, size_t m)
         if (divided || bp_grid_divides_backward(plan, i, member))
             bp_team_barrier(member);
         divided = bp_grid_divides_backward(plan, i, member);
-        bp_backward_layer(plan->kernels, layout, i, trainer->transposed[i], &trainer->pass, block.rows, block.panels);
+        bp_backward_layer(&trainer->weights, i, &trainer->pass, block.rows, block.panels);
     }
 }
 
@@ -116,10 +114,12 @@ static void together(bp_trainer *trainer, bp_member member, bp_span span, const 
 
     gather(trainer, &trainer->pass, span, span.first, minibatch);
     lap(trainer, member, BP_PHASE_GATHER, &since);
+    bp_forward_begin(&trainer->weights, &trainer->pass, span);
     forward_blocks(trainer, member, minibatch->m);
     lap(trainer, member, BP_PHASE_FORWARD, &since);
     lose(trainer, &trainer->pass, span, span.first);
     lap(trainer, member, BP_PHASE_LOSS, &since);
+    bp_backward_begin(&trainer->weights, &trainer->pass, span);
     backward_blocks(trainer, member, minibatch->m);
     lap(trainer, member, BP_PHASE_BACKWARD, &since);
 }
@@ -213,40 +213,12 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
         rate = bp_schedule_rate(&trainer->settings, trainer->updates, trainer->total_updates);
     trainer->updates++;
     trainer->update = bp_optimizer_numbers(&trainer->settings, trainer->updates, rate, 1.0f / (float)m);
-    trainer->first_transposed = false;
+    trainer->first_copied = false;
 }
 
-/* Where the tile's copy begins, and how many rows it has. */
-static float *transposed_tile(const bp_trainer *trainer, const bp_tile *tile, size_t *columns)
-{
-    const bp_layer *layer = &trainer->network->layout.layer[tile->layer];
-
-    *columns = bp_size_min(BP_PANEL, layer->n - tile->j * BP_PANEL);
-    return trainer->transposed[tile->layer] + (tile->i * layer->n + tile->j * BP_PANEL) * BP_PANEL;
-}
-
-void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile)
-{
-    size_t columns;
-    float *to = transposed_tile(trainer, tile, &columns);
-
-    trainer->plan.kernels->transpose(tile->rows, columns, trainer->network->parameters + tile->w, to);
-}
-
-void bp_phase_transpose_first(bp_trainer *trainer, const bp_tile *tile)
-{
-    size_t columns;
-    float *to = transposed_tile(trainer, tile, &columns);
-
-    if (tile->rows < BP_PANEL)
-        memset(to, 0, columns * BP_PANEL * sizeof(float));
-    bp_phase_transpose(trainer, tile);
-}
-
-/* The first layer's W^T is made when somebody asks for dL/dx. */
 static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile, const bp_update *biases)
 {
-    const bp_kernels *kernels = trainer->plan.kernels;
+    const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
     bp_optimizer optimizer = (bp_optimizer)trainer->settings.optimizer;
     float *parameters = trainer->network->parameters;
     bool bad = bp_optimizer_update(kernels, optimizer, &trainer->moments, &trainer->update, tile->w, tile->rows * BP_PANEL,
@@ -257,8 +229,7 @@ static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *ti
         bad = true;
     if (bad)
         bp_phase_note_bad(trainer, member, tile->layer);
-    if (tile->layer)
-        bp_phase_transpose(trainer, tile);
+    bp_weights_refresh(&trainer->weights, tile->layer, tile->i, tile->j);
 }
 
 /* Bytes of a's panels that are walked together: they stay in L2 beside dL/dz's panel, where all of a would come out of L3
@@ -270,7 +241,7 @@ static size_t panels_together(size_t rows)
     return bp_size_max(TOGETHER_BYTES / (rows * BP_PANEL * sizeof(float)), 1);
 }
 
-#define STREAMS 6
+#define STREAMS 7
 
 static void add_stream(bp_stream **next, const float *first, size_t floats)
 {
@@ -282,16 +253,15 @@ static void add_stream(bp_stream **next, const float *first, size_t floats)
  * of the tiles that walk together. */
 static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span rows, size_t share, bp_stream ahead[STREAMS])
 {
-    size_t floats = tile->rows * BP_PANEL, panel = bp_pass_panel(&trainer->pass), columns;
+    size_t floats = tile->rows * BP_PANEL, panel = bp_pass_panel(&trainer->pass);
     const bp_moments *moments = &trainer->moments;
     bp_stream *next = ahead;
 
     add_stream(&next, trainer->network->parameters + tile->w, floats);
     add_stream(&next, moments->first ? moments->first + tile->w : NULL, floats);
     add_stream(&next, moments->second ? moments->second + tile->w : NULL, floats);
-    if (tile->layer)
-        add_stream(&next, transposed_tile(trainer, tile, &columns), floats);
-    if (tile->j)
+    next = bp_weights_streams(&trainer->weights, tile->layer, tile->i, tile->j, next);
+    if (tile->j && !trainer->weights.arithmetic.terms)
         add_stream(&next,
                    trainer->pass.d[tile->layer + 1] + (tile->j - 1) * panel + rows.first * BP_PANEL +
                        tile->i % share * (rows.count / share) * BP_PANEL,
@@ -373,9 +343,8 @@ void bp_phase_apply(bp_trainer *trainer, bp_member member)
 
 void bp_trainer_refresh(bp_trainer *trainer)
 {
-    for (size_t number = bp_plan_layer_tiles(&trainer->plan, &trainer->network->layout, 0).end; number < trainer->plan.tiles;
-         number++) {
+    for (size_t number = 0; number < trainer->plan.tiles; number++) {
         bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
-        bp_phase_transpose(trainer, &tile);
+        bp_weights_refresh(&trainer->weights, tile.layer, tile.i, tile.j);
     }
 }

@@ -10,6 +10,7 @@
 #include "pass.h"
 #include "shard_tree.h"
 #include "size.h"
+#include "tile_permission.h"
 #include "writer.h"
 
 /* A gradient from this size on is summed over all rows in one chain: its buffers would fall out of a 2 MiB L2, and it has
@@ -59,15 +60,23 @@ static bool is_tiny(const bp_layout *layout)
     return layout->layers == 2 && layer[1].n == 1 && layer[0].k <= BP_TINY_WIDTH && layer[0].n <= BP_TINY_WIDTH;
 }
 
+/* In mixed precision 32 rows are a block, which one thread makes whole. */
+static size_t whole_rows(const bp_plan *plan)
+{
+    return plan->arithmetic.terms ? BP_PANEL : 1;
+}
+
 /* Bytes of a and dL/dz that a thread takes through the network at a time: half of a usual L2, beside W and the buffers. */
 #define CHUNK_BYTES ((size_t)1 << 20)
 #define CHUNK_ROWS 64 /* at least: shorter chains of dW would rest in memory too often */
 
 /* A shard's rows, halved until they fit. */
-static size_t chunk_rows(const bp_layout *layout, size_t rows)
+static size_t chunk_rows(const bp_layout *layout, const bp_plan *plan)
 {
-    while (rows > CHUNK_ROWS && rows * bp_pass_row_floats(layout) * sizeof(float) > CHUNK_BYTES)
-        rows = (rows + 1) / 2;
+    size_t rows = plan->grain;
+
+    while (rows > CHUNK_ROWS && rows * bp_pass_row_bytes(layout, plan->arithmetic.terms) > CHUNK_BYTES)
+        rows = bp_size_round_up((rows + 1) / 2, whole_rows(plan));
     return rows;
 }
 
@@ -75,8 +84,8 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
 {
     size_t most = 1;
 
-    plan->tiny = buffers && is_tiny(layout);
-    plan->grain = 1;
+    plan->tiny = buffers && is_tiny(layout) && !plan->arithmetic.terms;
+    plan->grain = whole_rows(plan);
     for (uint32_t i = 0; i < layout->layers; i++) {
         bp_layer_plan *layer = &plan->layer[i];
         layer->buffered = buffers;
@@ -84,7 +93,7 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
         if (buffers)
             plan->grain = bp_size_max(plan->grain, layer->shard_rows);
     }
-    plan->chunk = !buffers ? 0 : plan->tiny ? plan->grain : chunk_rows(layout, plan->grain);
+    plan->chunk = !buffers ? 0 : plan->tiny ? plan->grain : chunk_rows(layout, plan);
     plan->blocks = buffers ? bp_fold_blocks(most) : 0;
     plan->levels = bp_fold_blocks(most);
 }
@@ -216,7 +225,7 @@ bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, con
     question q = {layout, settings, &found.topology};
 
     *plan = (bp_plan){.batch = settings->batch_size, .moments = bp_optimizer_moments(settings)};
-    BP_TRY(bp_cpu_kernels((bp_isa)settings->isa, &plan->kernels, error));
+    BP_TRY(bp_arithmetic_choose((bp_precision)settings->precision, (bp_isa)settings->isa, &plan->arithmetic, error));
     cut_tiles(layout, plan);
     choose_gradient(&q, 1, plan);
     plan->microseconds = plan->cost.step;
@@ -252,6 +261,18 @@ bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number
     };
 }
 
+static void write_kernels(bp_writer *w, const bp_arithmetic *arithmetic)
+{
+    const char *refusal = bp_tiles_refusal();
+
+    bp_write(w, "kernels:  %s", arithmetic->kernels->name);
+    if (arithmetic->terms)
+        bp_write(w, "; products of %u bf16 terms: %s", arithmetic->terms, arithmetic->blocks->name);
+    if (arithmetic->terms && refusal)
+        bp_write(w, " (not AMX's tiles: %s)", refusal);
+    bp_write(w, "\n");
+}
+
 static void write_memory(bp_writer *w, const bp_footprint *f)
 {
     bp_write(w, "memory:   parameters %zu KiB, optimizer %zu KiB, activations %zu KiB, gradients %zu KiB, packed copies %zu KiB,\n",
@@ -264,7 +285,7 @@ size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, si
     bp_writer w = {text, capacity, 0};
     bp_footprint footprint = bp_footprint_of(layout, plan);
 
-    bp_write(&w, "kernels:  %s\n", plan->kernels->name);
+    write_kernels(&w, &plan->arithmetic);
     bp_write(&w, "threads:  %u (%s)\n", plan->threads, plan->threads_reason);
     bp_write(&w, "gradient: %s (%s)\n", plan->blocks ? "buffers" : "tiles", plan->gradient_reason);
     bp_write(&w, "step:     fused: rows by thread, then tiles of the parameters by thread; %u barriers\n",

@@ -14,6 +14,7 @@
 #include "layout.h"
 #include "machine.h"
 #include "team.h"
+#include "weights.h"
 
 typedef struct bp_layer_plan {
     size_t shard_rows;      /* R: fixed by (k, n, batch size) alone, since bits depend on it */
@@ -25,7 +26,7 @@ typedef struct bp_layer_plan {
 } bp_layer_plan;
 
 typedef struct bp_plan {
-    const bp_kernels *kernels;
+    bp_arithmetic arithmetic;
     unsigned threads;
     size_t batch; /* rows of a minibatch, at most */
     size_t grain; /* threads' rows are cut at multiples of it */

@@ -13,11 +13,11 @@ static bp_tiny describe(const bp_trainer *trainer, bp_member member)
     return (bp_tiny){
         .k = hidden->k,
         .n = hidden->n,
-        .activate = trainer->plan.kernels->activate[hidden->activation],
+        .activate = trainer->plan.arithmetic.kernels->activate[hidden->activation],
         .logistic = trainer->network->loss == BP_BINARY_CROSS_ENTROPY,
         .w1 = parameters + hidden->w,
         .b1 = parameters + hidden->b,
-        .w2 = trainer->transposed[1],
+        .w2 = trainer->weights.transposed[1],
         .b2 = parameters + output->b,
         .scratch = trainer->tiny + member.index * (size_t)BP_TINY_SCRATCH,
     };
@@ -51,7 +51,7 @@ static bp_tiny_rows gathered(const bp_trainer *trainer, const bp_pass *pass, con
     const uint64_t *rows = minibatch->rows ? minibatch->rows + row : NULL;
     bp_batch batch = {.x = pass->a[0], .y = pass->d[2], .weight = trainer->weight + row, .panel = bp_pass_panel(pass)};
 
-    bp_batch_gather(&batch, trainer->plan.kernels, minibatch->examples, rows, minibatch->first + row, 0, count);
+    bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, minibatch->examples, rows, minibatch->first + row, 0, count);
     return (bp_tiny_rows){.x = batch.x, .x_stride = BP_PANEL, .y = batch.y, .y_stride = BP_PANEL, .weight = batch.weight};
 }
 
@@ -64,7 +64,7 @@ static size_t gradient_floats(const bp_trainer *trainer)
 static bool shard(bp_trainer *trainer, bp_member member, const bp_tiny *network, const bp_tiny_rows *rows, size_t row, size_t count)
 {
     float *gradient = bp_gradients_next(&trainer->gradients, member);
-    bool finite = trainer->plan.kernels->tiny(network, rows, count, gradient, trainer->losses + row);
+    bool finite = trainer->plan.arithmetic.kernels->tiny(network, rows, count, gradient, trainer->losses + row);
 
     bp_gradients_push(&trainer->gradients, member, row / trainer->plan.grain, gradient_floats(trainer));
     return finite;
@@ -131,7 +131,7 @@ static void update(bp_trainer *trainer, const float *gradient, bool bad[2])
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
     bp_tiny_part column = part_at(trainer, layer[1].w);
     float first[BP_TINY_WIDTH], second[BP_TINY_WIDTH];
-    bp_tiny_part row = {trainer->transposed[1], column.first ? first : NULL, column.second ? second : NULL};
+    bp_tiny_part row = {trainer->weights.transposed[1], column.first ? first : NULL, column.second ? second : NULL};
     bp_tiny_state state = {
         layer[0].k, layer[0].n, {part_at(trainer, layer[0].w), part_at(trainer, layer[0].b), row, part_at(trainer, layer[1].b)}};
 
@@ -139,7 +139,7 @@ static void update(bp_trainer *trainer, const float *gradient, bool bad[2])
         take_column(column.first, layer[1].k, first);
     if (column.second)
         take_column(column.second, layer[1].k, second);
-    trainer->plan.kernels->tiny_update(&state, &trainer->update, &biases, gradient, bad);
+    trainer->plan.arithmetic.kernels->tiny_update(&state, &trainer->update, &biases, gradient, bad);
     clear_padding(row.w, layer[1].k);
     put_column(row.w, layer[1].k, column.w);
     if (column.first)

@@ -20,6 +20,7 @@ static void run_steps(void *context, bp_member member)
     bp_run *run = context;
     bp_trainer *trainer = run->trainer;
 
+    bp_arithmetic_enter(&trainer->plan.arithmetic);
     for (uint64_t step = run->first; step < run->end; step++) {
         bp_minibatch minibatch = bp_run_minibatch(run, step);
 
@@ -37,6 +38,7 @@ static void run_steps(void *context, bp_member member)
         if (stop || bp_phase_bad_layer(trainer, member))
             break;
     }
+    bp_arithmetic_leave(&trainer->plan.arithmetic);
 }
 
 static void begin_run(bp_trainer *trainer)

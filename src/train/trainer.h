@@ -65,12 +65,12 @@ struct bp_trainer {
     bp_settings settings;
     bp_plan plan;
 
-    float *transposed[BP_LAYERS_MAX]; /* W^T of each layer, [k panels][n][32]; the first one's only when dL/dx is asked for */
-    bool first_transposed;            /* the first one's is up to date */
-    bp_moments moments;               /* [layout.floats] each */
-    float *gradient;                  /* [layout.floats], dJ/dW and dJ/db of the separate calls; sums of long chains */
-    float *snapshot;                  /* [layout.floats], parameters of the last epoch's end */
-    float *best;                      /* [layout.floats], parameters of the best epoch */
+    bp_weights weights;    /* the network's, and their copies */
+    bool first_copied;     /* the first layer's for dL/dx are up to date */
+    bp_moments moments;    /* [layout.floats] each */
+    float *gradient;       /* [layout.floats], dJ/dW and dJ/db of the separate calls; sums of long chains */
+    float *snapshot;       /* [layout.floats], parameters of the last epoch's end */
+    float *best;           /* [layout.floats], parameters of the best epoch */
 
     bp_pass pass;   /* the whole minibatch */
     bp_pass *chunk; /* [threads], a thread's rows of the moment, where the plan takes them in chunks */
@@ -120,12 +120,6 @@ void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m);
 /* The update of one member's tiles from trainer->gradient. */
 void bp_phase_apply(bp_trainer *trainer, bp_member member);
 
-/* The tile's copy in W^T, which the next backward pass reads. */
-void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile);
-
-/* The same into memory that was never written: padding, which products read, becomes 0. */
-void bp_phase_transpose_first(bp_trainer *trainer, const bp_tile *tile);
-
 /* A gradient of that layer, counted from 0, is not finite. */
 void bp_phase_note_bad(bp_trainer *trainer, bp_member member, uint32_t layer);
 
@@ -142,7 +136,7 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate);
 /* Seconds of a clock that never goes back. */
 double bp_clock(void);
 
-/* Makes W^T of all layers but the first from the parameters. */
+/* Makes all copies of the weights anew, but for what only dL/dx reads. */
 void bp_trainer_refresh(bp_trainer *trainer);
 
 /* BP_FORKED in a child of fork for a handle of the parent. */

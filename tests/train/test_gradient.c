@@ -78,7 +78,7 @@ typedef struct engine {
 
 static void carve(engine *e, bp_arena *arena)
 {
-    bp_pass_carve(&e->pass, &e->s->layout, e->plan.batch, true, arena);
+    bp_pass_carve(&e->pass, &e->s->layout, 0, e->plan.batch, true, arena);
     e->resting = bp_arena_take(arena, e->s->layout.floats, sizeof(float));
     bp_gradients_carve(&e->gradients, &e->s->layout, &e->plan, e->resting, arena);
     e->result = bp_arena_take(arena, e->s->layout.floats, sizeof(float));
@@ -178,7 +178,7 @@ static void check_way(subject *s, const bp_settings *settings)
         for (size_t i = 0; i < PARAMETERS_MOST; i++)
             cr_assert(memcmp(flat + i, s->wanted + i, sizeof *flat) == 0,
                       "m %zu, batch %zu, %u threads, %s, %s: [%zu] is %a, not %a", s->m, e.plan.batch, e.plan.threads,
-                      e.plan.kernels->name, e.plan.blocks ? "buffers" : "tiles", i, (double)flat[i], (double)s->wanted[i]);
+                      e.plan.arithmetic.kernels->name, e.plan.blocks ? "buffers" : "tiles", i, (double)flat[i], (double)s->wanted[i]);
         assert_padding_is_zero(&e);
     }
     free(e.memory);
