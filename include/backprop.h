@@ -362,7 +362,8 @@ typedef struct bp_layer_info {
 BP_API uint32_t bp_network_layers(const bp_network *network);
 BP_API bp_status bp_network_layer(const bp_network *network, uint32_t layer, bp_layer_info *result, bp_error *error);
 BP_API bp_loss bp_network_loss(const bp_network *network);
-BP_API uint64_t bp_network_parameters(const bp_network *network); /* weights and biases */
+BP_API bp_precision bp_network_precision(const bp_network *network); /* see bp_trainer_create */
+BP_API uint64_t bp_network_parameters(const bp_network *network);    /* weights and biases */
 
 /* Copies: W [k, n], b [n]; either may be NULL. Not while a trainer steps this network. After bp_network_set call
  * bp_trainer_sync on a trainer that holds the network. */
@@ -389,7 +390,7 @@ BP_API bp_status bp_model_parse(const void *bytes, size_t size, const bp_allocat
 BP_API size_t bp_model_pytorch(const bp_network *network, const bp_encoder *encoder, char *text, size_t capacity);
 
 /* What predicting needs besides the network: activations of a block of rows for each of `threads` threads, 65536 at most (0:
- * as many as the machine gives). It serves every network of the same layers; one for each caller's thread. */
+ * as many as the machine gives). It serves every network of the same layers and precision; one for each caller's thread. */
 typedef struct bp_workspace bp_workspace;
 BP_API bp_status bp_workspace_create(const bp_network *network, uint32_t threads, bp_isa isa, const bp_allocator *allocator,
                                      bp_workspace **result, bp_error *error);
@@ -431,7 +432,8 @@ typedef struct bp_trainer bp_trainer;
 BP_API bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings, size_t *bytes, bp_error *error);
 
 /* `memory` [bytes] at a multiple of 64, the caller's and to outlive the trainer, or NULL: the allocator's. A minibatch has
- * settings.batch_size rows at most (0 is refused here: say how many rows "all" are). */
+ * settings.batch_size rows at most (0 is refused here: say how many rows "all" are). The settings' precision becomes the
+ * network's: it is predicted with and evaluated in the precision in which it was trained last, and its model file says so. */
 BP_API bp_status bp_trainer_create(bp_network *network, const bp_settings *settings, void *memory, size_t bytes,
                                    const bp_allocator *allocator, bp_trainer **result, bp_error *error);
 BP_API void bp_trainer_free(bp_trainer *trainer);

@@ -1,4 +1,4 @@
-/* What `backprop bench` measures: steps of one network, computed in several ways (numbers of threads) in turns.
+/* What `backprop bench` measures: steps of one network, computed in several ways (numbers of threads, precisions) in turns.
  *
  *      prepare each way | round 1: way 1, way 2, ... | round 2: way 1, way 2, ... | ... | phases of each way
  *
@@ -27,6 +27,7 @@
 /* One way to compute the steps, and what was found. Seconds are of one step. */
 typedef struct bp_bench_way {
     uint64_t threads; /* as asked for; 0: auto */
+    int32_t precision;
     bp_network *network;
     bp_trainer *trainer;
     uint64_t minibatches; /* of an epoch */
@@ -39,6 +40,7 @@ typedef struct bp_bench_way {
     double order_steps; /* steps of the epochs that they were made for */
     double cold, hot;   /* peaks before and right behind the steps, in 1e9 operations a second */
     double phase[BP_PHASES];
+    double product_error; /* see bench_error.h */
 } bp_bench_way;
 
 typedef struct bp_bench {

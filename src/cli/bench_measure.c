@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "bench_error.h"
 #include "error.h"
 #include "peak.h"
 
@@ -98,6 +99,7 @@ static bp_status create(const bp_bench *bench, bp_bench_way *way, bp_error *erro
 {
     bp_settings settings = bench->shape.settings;
 
+    settings.precision = way->precision;
     settings.threads = (uint32_t)way->threads;
     settings.exact_threads = way->threads != 0; /* the number that was asked for is what is measured */
     settings.epochs = 16777215;
@@ -118,7 +120,7 @@ static bp_status create_all(bp_bench *bench, bp_error *error)
     rest();
     for (size_t i = 0; i < bench->ways; i++) {
         const bp_plan *plan = &bench->way[i].trainer->plan;
-        bench->way[i].cold = bp_peak_gflops(plan->arithmetic.kernels, plan->threads);
+        bench->way[i].cold = bp_peak_gflops(&plan->arithmetic, plan->threads);
     }
     return BP_OK;
 }
@@ -167,7 +169,7 @@ static bp_status run_rounds(bp_bench *bench, size_t rounds, bp_error *error)
             BP_TRY(run_blocks(bench, way, bench->seconds / (double)rounds, &way->round[round], error));
             way->rounds = round + 1;
             if (round + 1 == rounds)
-                way->hot = bp_peak_gflops(way->trainer->plan.arithmetic.kernels, way->trainer->plan.threads);
+                way->hot = bp_peak_gflops(&way->trainer->plan.arithmetic, way->trainer->plan.threads);
         }
     return BP_OK;
 }
@@ -184,5 +186,7 @@ bp_status bp_bench_measure(bp_bench *bench, bp_error *error)
     BP_TRY(run_rounds(bench, choose_rounds(bench, slowest), error));
     for (size_t i = 0; i < bench->ways; i++)
         BP_TRY(measure_phases(bench, &bench->way[i], error));
+    for (size_t i = 0; i < bench->ways; i++)
+        bench->way[i].product_error = bp_product_error(&bench->way[i].trainer->plan.arithmetic);
     return BP_OK;
 }

@@ -10,23 +10,47 @@
 #include "options.h"
 #include "text.h"
 
-/* "1,2,auto" */
+/* The next item of "1,2,auto"; moves *text behind it and its comma, and to NULL behind the last. False where it is too long. */
+static bool take_item(const char **text, char item[24])
+{
+    size_t length = strcspn(*text, ",");
+
+    if (length >= 24)
+        return false;
+    snprintf(item, 24, "%.*s", (int)length, *text);
+    *text = (*text)[length] ? *text + length + 1 : NULL;
+    return true;
+}
+
 static bool read_threads(const char *text, bp_bench *bench)
 {
     char item[24];
 
-    for (bench->ways = 0;; text++) {
-        size_t length = strcspn(text, ",");
-        if (bench->ways == BP_BENCH_WAYS || length >= sizeof item)
+    for (bench->ways = 0; text;) {
+        if (bench->ways == BP_BENCH_WAYS || !take_item(&text, item))
             return false;
-        snprintf(item, sizeof item, "%.*s", (int)length, text);
         uint64_t *threads = &bench->way[bench->ways++].threads;
         if (strcmp(item, "auto") != 0 && bp_option_list(item, 1, 65536, threads, 1) == 0)
             return false;
-        text += length;
-        if (*text == '\0')
-            return true;
     }
+    return true;
+}
+
+/* All threads for each precision. */
+static bool read_precisions(const char *text, bp_bench *bench)
+{
+    size_t each = bench->ways;
+    bp_settings settings = bench->arguments->settings;
+    char item[24];
+
+    for (bench->ways = 0; text; bench->ways += each) {
+        if (bench->ways + each > BP_BENCH_WAYS || !take_item(&text, item) ||
+            bp_settings_set(&settings, "precision", item, NULL) != BP_OK)
+            return false;
+        for (size_t i = 0; i < each; i++)
+            bench->way[bench->ways + i] = (bp_bench_way){.threads = bench->way[i].threads, .precision = settings.precision};
+    }
+    return true;
 }
 
 static int read_options(bp_bench *bench)
@@ -40,8 +64,11 @@ static int read_options(bp_bench *bench)
         bench->ways = 0;
         return bp_say_usage(arguments->command, "--threads '%.100s': expected numbers such as 1,2,4, or auto", threads);
     }
-    if (strcmp(precision, "f32") != 0)
-        return bp_say_usage(arguments->command, "--precision '%.100s': expected f32", precision);
+    if (!read_precisions(precision, bench)) {
+        bench->ways = 0;
+        return bp_say_usage(arguments->command, "--precision '%.100s': expected f32, bf16, bf16x2 or bf16x3, or several",
+                            precision);
+    }
     if (!bp_text_parse_f64(seconds, strlen(seconds), &bench->seconds) || bench->seconds <= 0 || bench->seconds > 1e6)
         return bp_say_usage(arguments->command, "--seconds '%.100s': expected a number above 0", seconds);
     if (arguments->settings.batch_size == 0)

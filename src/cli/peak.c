@@ -1,12 +1,9 @@
-/* The machine's peak: multiply-adds in registers alone.
- *
- * SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "peak.h"
 
 #include <stdlib.h>
 
 #include "team.h"
-#include "trainer.h"
 
 #define PEAK_SECONDS 0.1 /* long enough for the clock to settle, short enough to tell hot from cold */
 #define PEAK_ROUNDS 2000 /* some ten microseconds between two looks at the clock */
@@ -17,9 +14,14 @@ typedef struct rate {
 } rate;
 
 typedef struct measuring {
-    const bp_kernels *kernels;
+    const bp_arithmetic *arithmetic;
     rate *rates; /* [threads] */
 } measuring;
+
+static double run(const bp_arithmetic *arithmetic, float *sink)
+{
+    return arithmetic->terms ? arithmetic->blocks->peak(PEAK_ROUNDS, sink) : arithmetic->kernels->peak(PEAK_ROUNDS, sink);
+}
 
 static void measure(void *context, bp_member member)
 {
@@ -27,18 +29,20 @@ static void measure(void *context, bp_member member)
     rate *mine = &m->rates[member.index];
     double operations = 0, began, seconds;
 
+    bp_arithmetic_enter(m->arithmetic);
     bp_team_barrier(member);
     began = bp_clock();
     do {
-        operations += m->kernels->peak(PEAK_ROUNDS, &mine->sink);
+        operations += run(m->arithmetic, &mine->sink);
         seconds = bp_clock() - began;
     } while (seconds < PEAK_SECONDS);
+    bp_arithmetic_leave(m->arithmetic);
     mine->gflops = operations / seconds / 1e9;
 }
 
-double bp_peak_gflops(const bp_kernels *kernels, unsigned threads)
+double bp_peak_gflops(const bp_arithmetic *arithmetic, unsigned threads)
 {
-    measuring m = {kernels, aligned_alloc(64, threads * sizeof *m.rates)};
+    measuring m = {arithmetic, aligned_alloc(64, threads * sizeof *m.rates)};
     double sum = 0;
 
     if (!m.rates)

@@ -179,6 +179,7 @@ static bp_status describe_settings(saving *s, const bp_settings *settings, bp_er
 
     bp_settings_complete(settings, &full);
     full.given = 0; /* what was said without effect is no reason not to save */
+    full.precision = (int32_t)bp_network_precision(s->network);
     BP_TRY(bp_settings_check(&full, error));
     for (size_t i = 0; bp_setting_at(i); i++) {
         const bp_setting *setting = bp_setting_at(i);
@@ -189,6 +190,22 @@ static bp_status describe_settings(saving *s, const bp_settings *settings, bp_er
         add_pair(s, text->key, text->value);
         text++;
     }
+    return BP_OK;
+}
+
+/* Where there are no settings: of f32, which a file that says nothing has, nothing. */
+static bp_status describe_precision(saving *s, bp_error *error)
+{
+    bp_settings names;
+    setting_text *text = s->settings;
+
+    if (bp_network_precision(s->network) == BP_F32)
+        return BP_OK;
+    bp_settings_init(&names, sizeof names);
+    names.precision = (int32_t)bp_network_precision(s->network);
+    snprintf(text->key, sizeof text->key, BP_MODEL_SETTING "precision");
+    BP_TRY(bp_settings_get(&names, "precision", text->value, sizeof text->value, error));
+    add_pair(s, text->key, text->value);
     return BP_OK;
 }
 
@@ -204,8 +221,7 @@ static bp_status save(saving *s, const char *path, const bp_encoder *encoder, co
     BP_TRY(describe_network(s, error));
     if (encoder)
         BP_TRY(describe_encoder(s, encoder, error));
-    if (settings)
-        BP_TRY(describe_settings(s, settings, error));
+    BP_TRY(settings ? describe_settings(s, settings, error) : describe_precision(s, error));
     return bp_safetensors_write(path, s->tensors, s->tensor_count, s->pairs, s->pair_count, &s->allocator, error);
 }
 

@@ -20,7 +20,7 @@
 typedef struct loading {
     bp_allocator allocator;
     const bp_safetensors *file;
-    bp_settings settings; /* the network's own: hidden, activation, loss */
+    bp_settings settings; /* the network's own: hidden, activation, loss, precision */
     uint32_t layers;
     uint32_t inputs;
     uint32_t outputs;
@@ -252,6 +252,7 @@ static bp_status read_settings(const loading *l, bp_settings *settings, bp_error
 static bp_status merge_settings(const loading *l, const bp_settings *callers, bp_settings *full, bp_error *error)
 {
     bp_settings_complete(callers, full);
+    full->precision = BP_F32; /* of a file that does not say */
     BP_TRY(read_settings(l, full, error));
     memcpy(full->hidden, l->settings.hidden, sizeof full->hidden);
     full->hidden_count = l->settings.hidden_count;
@@ -269,6 +270,7 @@ static bp_status load(loading *l, const bp_settings *callers, bp_settings *merge
     BP_TRY(check_format(l, error));
     BP_TRY(read_shape(l, error));
     BP_TRY(merge_settings(l, callers, merged, error));
+    l->settings.precision = merged->precision;
     BP_TRY(load_network(l, error));
     return load_encoder(l, error);
 }

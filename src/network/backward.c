@@ -9,7 +9,8 @@ void bp_backward_begin(const bp_weights *weights, const bp_pass *pass, bp_span r
     uint32_t last = weights->layout->layers;
 
     if (weights->arithmetic.terms)
-        bp_pack_rows(&weights->arithmetic, bp_pass_panel(pass), bp_packed_right(pass, last), pass->d[last], weights->layout->layer[last - 1].n, rows);
+        bp_pack_rows(&weights->arithmetic, bp_pass_panel(pass), bp_packed_right(pass, last), pass->d[last],
+                     weights->layout->layer[last - 1].n, rows);
 }
 
 /* x has no activation. */

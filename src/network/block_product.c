@@ -21,9 +21,11 @@ static void pack_block(const bp_arithmetic *a, const bp_packed_rows *packed, siz
     size_t elements = bp_block_elements(a), columns = bp_size_min(BP_PANEL, n - j * BP_PANEL), i = rows.first / BP_PANEL;
 
     if (packed->to.across)
-        a->blocks->pack[BP_PACK_LEFT](a->terms, rows.count, columns, from, packed->to.across + (i * bp_panels((uint32_t)n) + j) * elements);
+        a->blocks->pack[BP_PACK_LEFT](a->terms, rows.count, columns, from,
+                                      packed->to.across + (i * bp_panels((uint32_t)n) + j) * elements);
     if (packed->to.down)
-        a->blocks->pack[packed->down](a->terms, rows.count, columns, from, packed->to.down + (j * packed->row_blocks + i) * elements);
+        a->blocks->pack[packed->down](a->terms, rows.count, columns, from,
+                                      packed->to.down + (j * packed->row_blocks + i) * elements);
 }
 
 /* The 32 rows from `row` on, or as many as there are. */
@@ -52,8 +54,8 @@ static void compute_block(const bp_arithmetic *a, const bp_block_product *p, siz
         end.bias += j * BP_PANEL;
     if (end.a)
         end.a += at;
-    a->blocks->product(rows.count, a->terms, p->count, p->left + rows.first / BP_PANEL * strip, p->right + j * strip, BP_CHAIN_WHOLE,
-                       &end, ahead, p->c + at);
+    a->blocks->product(rows.count, a->terms, p->count, p->left + rows.first / BP_PANEL * strip, p->right + j * strip,
+                       BP_CHAIN_WHOLE, &end, ahead, p->c + at);
     pack_block(a, &p->packed, p->n, j, rows, p->c + at);
 }
 
@@ -61,7 +63,8 @@ static void compute_block(const bp_arithmetic *a, const bp_block_product *p, siz
 #define TOGETHER_BYTES ((size_t)1 << 20)
 
 /* The panel's share of a's next 32 rows: they come to L2 while the panels pass by these. */
-static bp_stream share_of_next(const bp_arithmetic *a, const bp_block_product *p, bp_span rows, size_t row, bp_range panels, size_t j)
+static bp_stream share_of_next(const bp_arithmetic *a, const bp_block_product *p, bp_span rows, size_t row, bp_range panels,
+                               size_t j)
 {
     size_t strip = p->count * bp_block_elements(a), lines = strip * sizeof(uint16_t) / BP_ALIGNMENT;
     size_t share = lines / (panels.end - panels.first) / 4 * 4;

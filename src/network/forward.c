@@ -7,7 +7,8 @@
 void bp_forward_begin(const bp_weights *weights, const bp_pass *pass, bp_span rows)
 {
     if (weights->arithmetic.terms)
-        bp_pack_rows(&weights->arithmetic, bp_pass_panel(pass), bp_packed_left(pass, 0), pass->a[0], weights->layout->layer[0].k, rows);
+        bp_pack_rows(&weights->arithmetic, bp_pass_panel(pass), bp_packed_left(pass, 0), pass->a[0], weights->layout->layer[0].k,
+                     rows);
 }
 
 static bp_end end_of(const bp_weights *weights, const bp_layer *layer)

@@ -43,7 +43,8 @@ static BP_OUT_OF_LINE bp_status create(const bp_settings *settings, uint32_t inp
     bp_network *network = bp_allocate_zeroed(&chosen, sizeof *network);
     if (!network)
         return bp_fail(error, BP_NO_MEMORY, "a network: %zu bytes were refused", sizeof *network);
-    *network = (bp_network){.allocator = chosen, .layout = layout, .loss = resolve_loss(&full), .precision = (bp_precision)full.precision};
+    *network =
+        (bp_network){.allocator = chosen, .layout = layout, .loss = resolve_loss(&full), .precision = (bp_precision)full.precision};
     network->parameters = bp_allocate_zeroed(&chosen, layout.floats * sizeof(float));
     if (!network->parameters) {
         bp_network_free(network);
@@ -80,6 +81,11 @@ uint32_t bp_network_layers(const bp_network *network)
 bp_loss bp_network_loss(const bp_network *network)
 {
     return network->loss;
+}
+
+bp_precision bp_network_precision(const bp_network *network)
+{
+    return network->precision;
 }
 
 bp_status bp_network_check_layer(const bp_network *network, uint32_t layer, bp_error *error)

@@ -255,7 +255,8 @@ static model model_of(const bp_layout *layout, const bp_plan *plan, const bp_top
     m.rows = (double)first.end;
     m.share = ceiling((double)plan->tiles, plan->threads) / (double)plan->tiles;
     m.others = 1 - 1.0 / plan->threads;
-    m.level = level_of(&m, together * (double)bp_pass_row_bytes(layout, plan->arithmetic.terms) + 4 * (floats * 2 + floats * m.share * plan->moments));
+    m.level = level_of(&m, together * (double)bp_pass_row_bytes(layout, plan->arithmetic.terms) +
+                               4 * (floats * 2 + floats * m.share * plan->moments));
     return m;
 }
 

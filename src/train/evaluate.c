@@ -114,14 +114,15 @@ static void sum_block(void *context, const bp_block_rows *block)
     partial *sums = partial_at(e, block->first / BP_BLOCK_ROWS);
     bp_batch batch = {.y = pass->d[last], .weight = seat->weight, .panel = bp_pass_panel(pass)};
 
-    bp_batch_gather(&batch, e->workspace->weights.arithmetic.kernels, e->examples, e->rows.index ? e->rows.index + block->first : NULL, block->first,
-                    0, block->count);
+    bp_batch_gather(&batch, e->workspace->weights.arithmetic.kernels, e->examples,
+                    e->rows.index ? e->rows.index + block->first : NULL, block->first, 0, block->count);
     for (size_t row = 0; row < block->count; row++)
         if (!e->classes)
             add_errors(e, seat, last, row, sums);
         else
             sums->correct += count_correct(e, pass, last, row);
-    bp_loss_rows(e->workspace->weights.arithmetic.kernels, e->loss, e->outputs, pass, last, (bp_span){0, block->count}, seat->weight, seat->losses);
+    bp_loss_rows(e->workspace->weights.arithmetic.kernels, e->loss, e->outputs, pass, last, (bp_span){0, block->count},
+                 seat->weight, seat->losses);
     for (size_t row = 0; row < block->count; row++)
         sums->loss += seat->losses[row];
 }

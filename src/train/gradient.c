@@ -35,7 +35,8 @@ static const float *panel_at(const bp_pass *pass, const float *block, size_t pan
 }
 
 /* The same of their packed operands, which hold 32 rows a block: shards and parts begin with a block. */
-static const uint16_t *blocks_at(const bp_arithmetic *arithmetic, const bp_pass *pass, const uint16_t *down, size_t panel, size_t row)
+static const uint16_t *blocks_at(const bp_arithmetic *arithmetic, const bp_pass *pass, const uint16_t *down, size_t panel,
+                                 size_t row)
 {
     return down + (panel * pass->row_blocks + row / BP_PANEL) * bp_block_elements(arithmetic);
 }
@@ -45,7 +46,8 @@ static void tile_of_blocks(const bp_arithmetic *arithmetic, uint32_t number, con
 {
     arithmetic->blocks->product(h, arithmetic->terms, (rows.count + BP_PANEL - 1) / BP_PANEL,
                                 blocks_at(arithmetic, pass, pass->packed_a[number].down, i, rows.first),
-                                blocks_at(arithmetic, pass, pass->packed_d[number + 1].down, j, rows.first), chain, NULL, ahead, dW);
+                                blocks_at(arithmetic, pass, pass->packed_d[number + 1].down, j, rows.first), chain, NULL, ahead,
+                                dW);
 }
 
 /* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains. Columns behind the last are 0. */
@@ -78,8 +80,8 @@ static size_t tile_height(const bp_layer *layer, size_t i)
 }
 
 /* A part of one shard's chains, of a whole layer, into a buffer laid out as the parameters are. */
-static void shard_gradient(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                           bp_chain chain, float *buffer)
+static void shard_gradient(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass,
+                           bp_span rows, bp_chain chain, float *buffer)
 {
     for (size_t j = 0; j < layer->n_panels; j++) {
         float *panel = buffer + layer->w + j * layer->k * BP_PANEL;
@@ -180,7 +182,8 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
-        tile_weights(&gradients->plan->arithmetic, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows, ahead, sum);
+        tile_weights(&gradients->plan->arithmetic, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows,
+                     ahead, sum);
         if (tile->i == 0)
             tile_biases(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->j, sum + used);
         bp_fold_push(&fold, kernels, floats, (bp_node){row / shard_rows, 0, sum});

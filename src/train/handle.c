@@ -75,8 +75,8 @@ static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_sett
     if (trainer->settings.batch_size == 0)
         return bp_fail(error, BP_INVALID, "a batch-size of all rows must be given as their number");
     BP_TRY(bp_plan_make(&network->layout, &trainer->settings, NULL, &trainer->plan, error));
-    trainer->weights = (bp_weights){
-        .arithmetic = trainer->plan.arithmetic, .layout = &network->layout, .parameters = network->parameters};
+    trainer->weights =
+        (bp_weights){.arithmetic = trainer->plan.arithmetic, .layout = &network->layout, .parameters = network->parameters};
     bp_arena_take(&arena, 1, sizeof *trainer);
     carve(trainer, &network->layout, &arena);
     if (arena.used == SIZE_MAX)

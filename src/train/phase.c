@@ -43,7 +43,8 @@ static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_
         .panel = bp_pass_panel(pass),
     };
     const uint64_t *rows = minibatch->rows ? minibatch->rows + row : NULL;
-    bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, minibatch->examples, rows, minibatch->first + row, span.first, span.count);
+    bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, minibatch->examples, rows, minibatch->first + row, span.first,
+                    span.count);
 }
 
 static void lose(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row)
