@@ -2,15 +2,16 @@
  * bf16 terms, and blocks of 32 x 32 of them are multiplied. As in kernels.h: arithmetic only, the same bits from every table,
  * callers have flushing of subnormals on.
  *
- * Terms. t0 = bf16(x), t1 = bf16(x - t0), t2 = bf16(x - t0 - t1), each rounded to nearest, ties to even; the differences are exact.
- * A subnormal x counts as 0. What rounds beyond bf16's range, and an infinity, is an infinity as the only term, and a NaN in
- * splits of several: infinity minus infinity.
+ * Terms. t0 = bf16(x), t1 = bf16(x - t0), t2 = bf16((x - t0) - t1), each rounded to nearest, ties to even; the differences are
+ * exact, or subnormal and flushed. A subnormal x counts as 0 of its sign. An infinity, and what rounds beyond bf16's range, is an
+ * infinity as the only term; in splits of several its sums are NaN, since infinity minus infinity is among them.
  *
  * A block is [terms][32][32] bf16, 64-byte aligned, in one of two orders:
  *
  *      left     [32 rows of c][32 of the reduction]
- *      right    [16 pairs of the reduction][32 columns of c][2]
+ *      right    [2 halves of the columns of c][16 pairs of the reduction][16 columns][2]
  *
+ * so that each is two tiles of AMX one behind the other.
  * What lies outside of a matrix is +0 in both operands: the padding is part of the chain.
  *
  * Sums. One step takes 32 of the reduction index, p = 0 ... 31, of one term of each operand, as the TDPBF16PS instruction does:

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels.h"
+#include "blocks.h"
 
 #include <string.h>
 
@@ -19,6 +20,8 @@
 #include "optimizer.inc.h"
 #include "shape.inc.h"
 #include "tiny.inc.h"
+#include "block_parts.inc.h"
+#include "blocks.inc.h"
 
 #define TEXT_OF(name) #name
 #define NAME_OF(name) TEXT_OF(name)
@@ -44,5 +47,14 @@ const bp_kernels ISA(bp_kernels) = {
     .one_hot = one_hot,
     .spread_u8 = spread_u8,
     .random_bits = random_bits,
+    .peak = peak,
+};
+
+const bp_block_kernels ISA(bp_blocks) = {
+    .name = &NAME_OF(ISA(x))[2],
+    .enter = no_state,
+    .leave = no_state,
+    .pack = {pack_left, pack_left_turned, pack_right, pack_right_turned},
+    .product = block_product,
     .peak = peak,
 };

@@ -46,6 +46,12 @@ static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 static inline vi vi_half(vi a) { return _mm256_srai_epi32(a, 1); }
 static inline vi vi_exponent(vi a) { return _mm256_slli_epi32(a, 23); }
+static inline vi vi_load(const void *p) { return _mm256_loadu_si256(p); }
+static inline void vi_store(void *p, vi a) { _mm256_storeu_si256(p, a); }
+static inline vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+static inline vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+static inline vi vi_up(vi a) { return _mm256_slli_epi32(a, 16); }
+static inline vi vi_down(vi a) { return _mm256_srli_epi32(a, 16); }
 static inline vi v_bits(vf a) { return _mm256_castps_si256(a); }
 static inline vf v_from_bits(vi i) { return _mm256_castsi256_ps(i); }
 static inline vf v_copysign(vf a, vf sign) { return _mm256_or_ps(v_abs(a), _mm256_and_ps(_mm256_set1_ps(-0.0f), sign)); }

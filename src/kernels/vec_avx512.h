@@ -43,6 +43,12 @@ static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 static inline vi vi_half(vi a) { return _mm512_srai_epi32(a, 1); }
 static inline vi vi_exponent(vi a) { return _mm512_slli_epi32(a, 23); }
+static inline vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+static inline void vi_store(void *p, vi a) { _mm512_storeu_si512(p, a); }
+static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+static inline vi vi_up(vi a) { return _mm512_slli_epi32(a, 16); }
+static inline vi vi_down(vi a) { return _mm512_srli_epi32(a, 16); }
 static inline vi v_bits(vf a) { return _mm512_castps_si512(a); }
 static inline vf v_from_bits(vi i) { return _mm512_castsi512_ps(i); }
 static inline vf v_copysign(vf a, vf sign) { return _mm512_or_ps(v_abs(a), _mm512_and_ps(_mm512_set1_ps(-0.0f), sign)); }

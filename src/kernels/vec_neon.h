@@ -49,6 +49,12 @@ static inline vi vi_add(vi a, vi b) { return vaddq_u32(a, b); }
 static inline vi vi_sub(vi a, vi b) { return vsubq_u32(a, b); }
 static inline vi vi_half(vi a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 1)); }
 static inline vi vi_exponent(vi a) { return vshlq_n_u32(a, 23); }
+static inline vi vi_load(const void *p) { return vreinterpretq_u32_u8(vld1q_u8(p)); }
+static inline void vi_store(void *p, vi a) { vst1q_u8(p, vreinterpretq_u8_u32(a)); }
+static inline vi vi_and(vi a, vi b) { return vandq_u32(a, b); }
+static inline vi vi_or(vi a, vi b) { return vorrq_u32(a, b); }
+static inline vi vi_up(vi a) { return vshlq_n_u32(a, 16); }
+static inline vi vi_down(vi a) { return vshrq_n_u32(a, 16); }
 static inline vi v_bits(vf a) { return vreinterpretq_u32_f32(a); }
 static inline vf v_from_bits(vi i) { return vreinterpretq_f32_u32(i); }
 static inline vf v_copysign(vf a, vf sign) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign, a); }

@@ -42,6 +42,12 @@ static inline vi vi_add(vi a, vi b) { return a + b; }
 static inline vi vi_sub(vi a, vi b) { return a - b; }
 static inline vi vi_half(vi a) { return (uint32_t)((int32_t)a >> 1); }
 static inline vi vi_exponent(vi a) { return a << 23; }
+static inline vi vi_load(const void *p) { vi i; memcpy(&i, p, sizeof i); return i; }
+static inline void vi_store(void *p, vi a) { memcpy(p, &a, sizeof a); }
+static inline vi vi_and(vi a, vi b) { return a & b; }
+static inline vi vi_or(vi a, vi b) { return a | b; }
+static inline vi vi_up(vi a) { return a << 16; }   /* the low halves become the high ones, and 0 */
+static inline vi vi_down(vi a) { return a >> 16; } /* the high halves become the low ones, and 0 */
 static inline vi v_bits(vf a) { vi i; memcpy(&i, &a, sizeof i); return i; }
 static inline vf v_from_bits(vi i) { vf a; memcpy(&a, &i, sizeof a); return a; }
 static inline vf v_copysign(vf a, vf sign) { return __builtin_copysignf(a, sign); }

@@ -1,0 +1,75 @@
+/* What products of blocks have in common, with AMX and without: the order of terms, prefetching, and what follows a chain.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#define TERM_PRODUCTS_MAX 6
+
+/* Of a step, (left, right), by terms - 1. */
+static const unsigned char term_pairs[BP_TERMS_MAX][TERM_PRODUCTS_MAX][2] = {
+    {{0, 0}},
+    {{1, 0}, {0, 1}, {0, 0}},
+    {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}},
+};
+
+/* Streams that are asked for evenly over the steps of a product. */
+typedef struct request {
+    const bp_stream *stream;
+    size_t asked; /* lines of it */
+    size_t share; /* lines of a step */
+} request;
+
+INLINED request request_start(const bp_stream *ahead, size_t steps)
+{
+    static const bp_stream none = {0};
+    request r = {.stream = ahead ? ahead : &none};
+    size_t lines = 0;
+
+    for (const bp_stream *stream = r.stream; stream->lines; stream++)
+        lines += stream->lines;
+    r.share = (lines + steps - 1) / steps;
+    return r;
+}
+
+INLINED void request_share(request *r)
+{
+    for (size_t left = r->share; left && r->stream->lines; left--) {
+        __builtin_prefetch(r->stream->first + 16 * r->asked, 0, 2);
+        if (++r->asked == r->stream->lines) {
+            r->stream++;
+            r->asked = 0;
+        }
+    }
+}
+
+/* As tile_finish and tile_relu of product.inc.h do it, on a block in L1. */
+INLINED void block_pass(size_t rows, const float *bias, bool relu, const float *slope_of, float *c)
+{
+    vf zero = v_set(0.0f);
+
+    for (size_t column = 0; column < 32; column += VL) {
+        vf addend = bias ? v_add(v_load(bias + column), zero) : zero;
+        for (size_t at = column; at < 32 * rows; at += 32) {
+            vf z = v_add(v_load(c + at), addend);
+            if (relu)
+                z = v_relu(z);
+            if (slope_of)
+                z = v_select(v_le(v_load(slope_of + at), zero), zero, z);
+            v_store(c + at, z);
+        }
+    }
+}
+
+/* The end of whole chains. activate and slope are ReLU's of the table, which the pass does itself. */
+INLINED void block_end(size_t rows, const bp_end *end, void (*activate)(size_t, float *),
+                       void (*slope)(size_t, const float *, float *), float *c)
+{
+    static const bp_end nothing = {0};
+
+    if (!end)
+        end = &nothing;
+    block_pass(rows, end->bias, end->activate == activate, end->slope == slope ? end->a : NULL, c);
+    if (end->activate && end->activate != activate)
+        end->activate(32 * rows, c);
+    if (end->slope && end->slope != slope)
+        end->slope(32 * rows, end->a, c);
+}

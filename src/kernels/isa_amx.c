@@ -1,0 +1,175 @@
+/* Blocks of bf16 with AMX; see CMakeLists.txt for its flags. All other kernels are those of avx512.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#if defined(__x86_64__)
+#include "vec_avx512.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "backprop.h"
+#include "blocks.h"
+#include "common.inc.h"
+
+#include "block_parts.inc.h"
+
+#include "amx_pack.inc.h"
+
+/* Tiles 0 to 3 are the sums: rows 0 and 16 of columns 0, then of columns 16. 4 and 5 are of the left, 6 and 7 of the right. */
+#define TILE 512 /* bf16 of a tile */
+
+typedef struct tile_config {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t bytes[16]; /* of a row, by tile */
+    uint8_t rows[16];
+} tile_config;
+
+static void enter(void)
+{
+    static const tile_config config __attribute__((aligned(64))) = {.palette = 1,
+                                                                    .bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+                                                                    .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+    _tile_loadconfig(&config);
+}
+
+static void leave(void)
+{
+    _tile_release();
+}
+
+/* gcc 12's tile loads do not say that they read memory. */
+#define MEMORY_IS_WRITTEN() __asm__ volatile("" : : : "memory")
+
+INLINED void load_sums(const float *c)
+{
+    MEMORY_IS_WRITTEN();
+    _tile_loadd(0, c, 128);
+    _tile_loadd(1, c + 16 * 32, 128);
+    _tile_loadd(2, c + 16, 128);
+    _tile_loadd(3, c + 16 * 32 + 16, 128);
+}
+
+INLINED void store_sums(float *c)
+{
+    _tile_stored(0, c, 128);
+    _tile_stored(1, c + 16 * 32, 128);
+    _tile_stored(2, c + 16, 128);
+    _tile_stored(3, c + 16 * 32 + 16, 128);
+    MEMORY_IS_WRITTEN();
+}
+
+INLINED void zero_sums(void)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+}
+
+/* 32 of the reduction. An operand whose term stays is not loaded again: 14 loads for 24 products of three terms. */
+INLINED void tiles_step(unsigned terms, const uint16_t *left, const uint16_t *right)
+{
+    UNROLLED
+    for (unsigned p = 0; p < bp_term_products(terms); p++) {
+        const unsigned char *pair = term_pairs[terms - 1][p], *last = p ? term_pairs[terms - 1][p - 1] : NULL;
+        bool new_left = !last || last[0] != pair[0], new_right = !last || last[1] != pair[1];
+        const uint16_t *a = left + pair[0] * BP_BLOCK_TERM, *b = right + pair[1] * BP_BLOCK_TERM;
+
+        if (new_right)
+            _tile_loadd(6, b, 64);
+        if (new_left)
+            _tile_loadd(4, a, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        if (new_left)
+            _tile_loadd(5, a + TILE, 64);
+        _tile_dpbf16ps(1, 5, 6);
+        if (new_right)
+            _tile_loadd(7, b + TILE, 64);
+        _tile_dpbf16ps(2, 4, 7);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+}
+
+/* After some 700 ns of nothing but AMX the next tile stores stalled some 300 ns; an addition of vectors now and then prevents it. */
+INLINED void keep_vectors_awake(void)
+{
+    __m512 any = _mm512_setzero_ps();
+    __asm__ volatile("vaddps %0, %0, %0" : "+v"(any));
+}
+
+INLINED void tiles_chain(unsigned terms, size_t count, const uint16_t *left, const uint16_t *right, const bp_stream *ahead)
+{
+    request soon = request_start(ahead, count);
+
+    for (size_t i = 0; i < count; i++) {
+        request_share(&soon);
+        tiles_step(terms, left + i * terms * BP_BLOCK_TERM, right + i * terms * BP_BLOCK_TERM);
+        keep_vectors_awake();
+    }
+}
+
+static void block_product(size_t rows, unsigned terms, size_t count, const uint16_t *left, const uint16_t *right, bp_chain chain,
+                          const bp_end *end, const bp_stream *ahead, float *c)
+{
+    float whole[BP_BLOCK_TERM] __attribute__((aligned(64)));
+    float *sums = rows == 32 ? c : whole; /* a tile is stored as a whole */
+
+    if (chain & BP_CHAIN_FIRST) {
+        zero_sums();
+    } else {
+        if (sums != c)
+            memcpy(sums, c, 32 * rows * sizeof *c);
+        load_sums(sums);
+    }
+    if (terms == 1)
+        tiles_chain(1, count, left, right, ahead);
+    else if (terms == 2)
+        tiles_chain(2, count, left, right, ahead);
+    else
+        tiles_chain(3, count, left, right, ahead);
+    store_sums(sums);
+    if (sums != c)
+        memcpy(c, sums, 32 * rows * sizeof *c);
+    if (chain & BP_CHAIN_LAST)
+        block_end(rows, end, bp_kernels_avx512.activate[BP_RELU], bp_kernels_avx512.slope[BP_RELU], c);
+}
+
+static double peak(size_t rounds, float *sink)
+{
+    float x[BP_BLOCK_TERM], total = 0.0f;
+    uint16_t block[BP_BLOCK_TERM] __attribute__((aligned(64)));
+    uint32_t state = 1;
+
+    for (size_t i = 0; i < BP_BLOCK_TERM; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (float)(state >> 8) * 0x1p-23f - 1;
+    }
+    pack_left(1, 32, 32, x, block);
+    zero_sums();
+    MEMORY_IS_WRITTEN();
+    _tile_loadd(4, block, 64);
+    _tile_loadd(5, block + TILE, 64);
+    _tile_loadd(6, block, 64);
+    _tile_loadd(7, block + TILE, 64);
+    for (size_t i = 0; i < rounds; i++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 5, 6);
+        _tile_dpbf16ps(2, 4, 7);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    store_sums(x);
+    for (size_t i = 0; i < BP_BLOCK_TERM; i++)
+        total += x[i];
+    *sink = total;
+    return 2.0 * 32 * 32 * 32 * (double)rounds;
+}
+
+const bp_block_kernels bp_blocks_amx = {
+    .name = "amx",
+    .enter = enter,
+    .leave = leave,
+    .pack = {pack_left, pack_left_turned, pack_right, pack_right_turned},
+    .product = block_product,
+    .peak = peak,
+};
+#endif
