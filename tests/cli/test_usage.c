@@ -84,7 +84,7 @@ Test(usage, mistakes_are_named)
     expect_usage("bench --threads 1,", "--threads '1,'");
     expect_usage("bench --threads auto,0", "--threads 'auto,0'");
     expect_usage("bench --optimizer adam --momentum 0.9", "momentum");
-    expect_usage("bench --precision bf16", "--precision 'bf16'");
+    expect_usage("bench --precision bf17", "--precision 'bf17'");
     expect_usage("plan --layers 5", "--layers '5'");
     expect_usage("plan --machine nowhere", "--machine 'nowhere'");
     expect_usage("plan --batch-size 5", "--batch-size has no effect without --layers");

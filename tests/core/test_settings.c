@@ -106,7 +106,7 @@ Test(settings, nonsense_is_refused_with_key_and_text_and_changes_nothing)
         {"seed", "-1"},
         {"seed", "18446744073709551616"},
         {"isa", "AVX2"},
-        {"precision", "bf16"},
+        {"precision", "bf17"},
         {"target", "\xff"},
     };
 

@@ -62,7 +62,7 @@ static void check_batch(const bp_network *network, bp_workspace *workspace, size
     memcpy(inside, x, m * INPUTS * sizeof *x);
     predict(network, workspace, m, inside, y);
     cr_assert(memcmp(y, wanted, m * OUTPUTS * sizeof *y) == 0, "%zu rows, %u threads, %s", m, workspace->threads,
-              workspace->kernels->name);
+              workspace->weights.arithmetic.kernels->name);
     fence_free(&in);
     fence_free(&out);
 }
