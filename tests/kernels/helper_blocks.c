@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE
 #include "helper_blocks.h"
 
 #include <math.h>
@@ -7,59 +6,50 @@
 #include <string.h>
 
 #include "cpu.h"
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA), of a processor with AMX-BF16 */
-static bool amx_is_permitted(void)
-{
-    unsigned a, b, c, d;
-
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1))
-        return false;
-    if (syscall(SYS_arch_prctl, 0x1023, 18) == 0)
-        return true;
-    fputs("AMX is refused: its blocks are not tested\n", stderr);
-    return false;
-}
+#include "numbers.h"
+#include "tile_permission.h"
 
 size_t block_tables_here(block_table tables[BLOCK_TABLES_MOST])
 {
     size_t count = 0;
 
-    tables[count++] = (block_table){&bp_blocks_scalar, &bp_kernels_scalar};
-    if (bp_cpu_has(BP_ISA_AVX2))
-        tables[count++] = (block_table){&bp_blocks_avx2, &bp_kernels_avx2};
-    if (bp_cpu_has(BP_ISA_AVX512))
-        tables[count++] = (block_table){&bp_blocks_avx512, &bp_kernels_avx512};
-    if (bp_cpu_has(BP_ISA_AVX512) && amx_is_permitted())
-        tables[count++] = (block_table){&bp_blocks_amx, &bp_kernels_avx512};
+    for (bp_isa isa = BP_ISA_SCALAR; isa <= BP_ISA_AMX; isa++)
+        if (bp_cpu_has(isa)) {
+            bp_cpu_blocks(isa, &tables[count].blocks, NULL);
+            bp_cpu_kernels(isa, &tables[count++].kernels, NULL);
+        }
+    if (bp_tiles_refusal())
+        fprintf(stderr, "blocks are not tested with AMX: %s\n", bp_tiles_refusal());
     return count;
 }
-#elif defined(__aarch64__)
-size_t block_tables_here(block_table tables[BLOCK_TABLES_MOST])
-{
-    tables[0] = (block_table){&bp_blocks_scalar, &bp_kernels_scalar};
-    tables[1] = (block_table){&bp_blocks_neon, &bp_kernels_neon};
-    return 2;
-}
-#else
-size_t block_tables_here(block_table tables[BLOCK_TABLES_MOST])
-{
-    tables[0] = (block_table){&bp_blocks_scalar, &bp_kernels_scalar};
-    return 1;
-}
-#endif
 
-void block_product(const block_table *table, size_t rows, unsigned terms, size_t count, const uint16_t *left, const uint16_t *right,
-                   bp_chain chain, const bp_end *end, float *c)
+static float wide_number(uint64_t seed, uint64_t i)
 {
-    table->blocks->enter();
-    table->blocks->product(rows, terms, count, left, right, chain, end, NULL, c);
-    table->blocks->leave();
+    return ldexpf((float)scattered(seed, i), (int)(70 * scattered(seed + 1, i)));
+}
+
+static float number_of_few_bits(uint64_t seed, uint64_t i)
+{
+    return ldexpf((float)(int)(4 * scattered(seed, i)), -63 + (int)(3 * scattered(seed + 1, i)));
+}
+
+void fill_difficult(float *to, size_t count, int kind, uint64_t seed)
+{
+    if (kind < FILL_KINDS)
+        fill(to, count, (fill_kind)kind, seed);
+    else
+        for (size_t i = 0; i < count; i++)
+            to[i] = kind == FILL_WIDE ? wide_number(seed, i) : number_of_few_bits(seed, i);
+}
+
+size_t block_place(bp_packing packing, size_t r, size_t j)
+{
+    bool turned = packing == BP_PACK_LEFT_TURNED || packing == BP_PACK_RIGHT_TURNED;
+    size_t first = turned ? j : r, second = turned ? r : j;
+
+    if (packing == BP_PACK_LEFT || packing == BP_PACK_LEFT_TURNED)
+        return 32 * first + second;
+    return second / 16 * 512 + first / 2 * 32 + second % 16 * 2 + first % 2;
 }
 
 float bf16_value(uint16_t bits)
@@ -69,35 +59,4 @@ float bf16_value(uint16_t bits)
 
     memcpy(&value, &wide, sizeof value);
     return value;
-}
-
-bool bf16_is_nan(uint16_t bits)
-{
-    return (bits & 0x7fffu) > 0x7f80u;
-}
-
-/* 2^128 where the exponent is that of infinities: what rounding measures the distance to. */
-static double magnitude(uint16_t bits)
-{
-    return bits == 0x7f80 ? 0x1p128 : (double)bf16_value(bits);
-}
-
-uint16_t bf16_nearest(float x)
-{
-    uint32_t bits;
-    uint16_t sign, low;
-
-    memcpy(&bits, &x, sizeof bits);
-    sign = (uint16_t)(bits >> 16 & 0x8000u);
-    low = (uint16_t)(bits >> 16 & 0x7fffu); /* towards 0 */
-    if (isnan(x))
-        return 0x7fc0;
-    if (low < 0x80)
-        return sign;
-    if (isinf(x))
-        return sign | low;
-    double below = fabs((double)x) - magnitude(low), above = magnitude((uint16_t)(low + 1)) - fabs((double)x);
-    if (below > above || (below == above && low % 2))
-        low++;
-    return sign | low;
 }

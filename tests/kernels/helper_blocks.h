@@ -1,4 +1,4 @@
-/* What the tests of blocks share: the tables that run here, and operands of bf16.
+/* What the tests of blocks share: the tables that run here, difficult operands, and where elements of a block lie.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_TEST_BLOCKS_H
@@ -15,18 +15,16 @@ typedef struct block_table {
 
 enum { BLOCK_TABLES_MOST = 4 };
 
-/* Those that this processor runs, scalar first; returns how many. AMX's permission is asked for: where it is refused, a message says
- * so. */
+/* Those that run here, scalar first; returns how many. Where AMX is refused, it is not among them, and a message says so. */
 size_t block_tables_here(block_table tables[BLOCK_TABLES_MOST]);
 
-/* Products between enter and leave. */
-void block_product(const block_table *table, size_t rows, unsigned terms, size_t count, const uint16_t *left, const uint16_t *right,
-                   bp_chain chain, const bp_end *end, float *c);
+/* Beside the kinds of `fill`: products of many exponents that over- and underflow, and bf16 of few bits around 2^-63 and below. */
+enum { FILL_WIDE = FILL_KINDS, FILL_FEW_BITS, BLOCK_FILLS };
+void fill_difficult(float *to, size_t count, int kind, uint64_t seed);
+
+/* Where element (r, j) goes in a term. */
+size_t block_place(bp_packing packing, size_t r, size_t j);
 
 float bf16_value(uint16_t bits);
-bool bf16_is_nan(uint16_t bits);
-
-/* The contract's rounding, said with doubles. */
-uint16_t bf16_nearest(float x);
 
 #endif

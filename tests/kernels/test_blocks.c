@@ -1,4 +1,4 @@
-/* Blocks of bf16: packing and products of every table are what blocks.h says, to the bit.
+/* Blocks of bf16: products of every table are what blocks.h says, to the bit.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
@@ -12,159 +12,7 @@ TestSuite(blocks, .init = flush_subnormals);
 
 enum { BLOCK = BP_BLOCK_TERM, COUNT_MOST = 65, OPERAND = COUNT_MOST * BP_TERMS_MAX * BLOCK };
 
-/* Beside the kinds of `fill`: products of many exponents that over- and underflow, and bf16 of few bits around 2^-63 and below. */
-enum { FILL_WIDE = FILL_KINDS, FILL_FEW_BITS, BLOCK_FILLS };
-
-static float wide_number(uint64_t seed, uint64_t i)
-{
-    return ldexpf((float)scattered(seed, i), (int)(70 * scattered(seed + 1, i)));
-}
-
-static float number_of_few_bits(uint64_t seed, uint64_t i)
-{
-    return ldexpf((float)(int)(4 * scattered(seed, i)), -63 + (int)(3 * scattered(seed + 1, i)));
-}
-
-static void fill_difficult(float *to, size_t count, int kind, uint64_t seed)
-{
-    if (kind < FILL_KINDS)
-        fill(to, count, (fill_kind)kind, seed);
-    else
-        for (size_t i = 0; i < count; i++)
-            to[i] = kind == FILL_WIDE ? wide_number(seed, i) : number_of_few_bits(seed, i);
-}
-
-/* ------------------------------------------------------------------------------------------------------------- packing */
-
-/* Floats at and around every border that rounding has. */
-static void fill_borders(float *to, uint64_t seed)
-{
-    static const uint32_t lows[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x0080, 0x4000};
-    static const uint32_t highs[] = {0, 0x007f, 0x0080, 0x0081, 0x3f80, 0x3f81, 0x3fff, 0x7f7f, 0x7f80, 0x7fff, 0x7e80, 0x0c00};
-
-    for (uint64_t i = 0; i < BLOCK; i++) {
-        uint64_t choice = (uint64_t)(0x1p20 + 0x1p20 * scattered(seed, i));
-        uint32_t bits = highs[choice / 16 % 12] << 16 | lows[choice % 8] | (uint32_t)(choice / 8 % 2) << 31;
-        memcpy(to + i, &bits, sizeof bits);
-    }
-}
-
-static void split(float x, uint16_t term[BP_TERMS_MAX])
-{
-    for (unsigned t = 0; t < BP_TERMS_MAX; t++) {
-        term[t] = bf16_nearest(x);
-        x = (fabsf(x) < 0x1p-126f ? 0 : x) - bf16_value(term[t]);
-    }
-}
-
-/* Where element (r, j) goes in a term. */
-static size_t place(bp_packing packing, size_t r, size_t j)
-{
-    bool turned = packing == BP_PACK_LEFT_TURNED || packing == BP_PACK_RIGHT_TURNED;
-    size_t first = turned ? j : r, second = turned ? r : j;
-
-    if (packing == BP_PACK_LEFT || packing == BP_PACK_LEFT_TURNED)
-        return 32 * first + second;
-    return second / 16 * 512 + first / 2 * 32 + second % 16 * 2 + first % 2;
-}
-
-/* A source, its terms, and what a block of some of it must be. */
-typedef struct packed {
-    float from[BLOCK];
-    uint16_t terms[BLOCK][BP_TERMS_MAX];
-    uint16_t wanted[BP_TERMS_MAX * BLOCK];
-    fence from_fence, to_fence;
-} packed;
-
-static void want(packed *p, bp_packing packing, size_t rows, size_t columns)
-{
-    memset(p->wanted, 0, sizeof p->wanted);
-    for (size_t t = 0; t < BP_TERMS_MAX; t++)
-        for (size_t r = 0; r < rows; r++)
-            for (size_t j = 0; j < columns; j++)
-                p->wanted[t * BLOCK + place(packing, r, j)] = p->terms[32 * r + j][t];
-}
-
-static void check_packing(const packed *p, const bp_block_kernels *table, bp_packing packing, unsigned terms, size_t rows,
-                          size_t columns)
-{
-    float *from = fence_floats(&p->from_fence, 32 * rows, false);
-    uint16_t *to = fence_at(&p->to_fence, terms * BLOCK * sizeof *to, false);
-
-    memcpy(from, p->from, 32 * rows * sizeof *from);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = columns; j < 32; j++)
-            from[32 * r + j] = NAN; /* not a number that counts */
-    table->pack[packing](terms, rows, columns, from, to);
-    for (size_t i = 0; i < terms * BLOCK; i++)
-        if (to[i] != p->wanted[i] && !(bf16_is_nan(to[i]) && bf16_is_nan(p->wanted[i])))
-            cr_assert_fail("%s, packing %d, %u terms, %zu x %zu: [%zu][%zu] is %04x, not %04x", table->name, (int)packing, terms,
-                           rows, columns, i / BLOCK, i % BLOCK, to[i], p->wanted[i]);
-}
-
-static void check_packings(packed *p, size_t rows, size_t columns)
-{
-    block_table tables[BLOCK_TABLES_MOST];
-    size_t count = block_tables_here(tables);
-
-    for (bp_packing packing = 0; packing < BP_PACKINGS; packing++) {
-        want(p, packing, rows, columns);
-        for (size_t t = 0; t < count; t++)
-            for (unsigned terms = 1; terms <= BP_TERMS_MAX; terms++)
-                check_packing(p, tables[t].blocks, packing, terms, rows, columns);
-    }
-}
-
-static void source(packed *p, int kind, uint64_t seed)
-{
-    if (kind < BLOCK_FILLS)
-        fill_difficult(p->from, BLOCK, kind, seed);
-    else
-        fill_borders(p->from, seed);
-    for (size_t i = 0; i < BLOCK; i++)
-        split(p->from[i], p->terms[i]);
-}
-
-static void packed_begin(packed *p)
-{
-    p->from_fence = fence_make(BLOCK * sizeof(float));
-    p->to_fence = fence_make(BP_TERMS_MAX * BLOCK * sizeof(uint16_t));
-}
-
-static void packed_end(packed *p)
-{
-    fence_free(&p->from_fence);
-    fence_free(&p->to_fence);
-}
-
-Test(blocks, are_packed_with_zeros_around_every_shape)
-{
-    static packed p;
-
-    packed_begin(&p);
-    source(&p, FILL_ORDINARY, 1);
-    for (size_t rows = 1; rows <= 32; rows++)
-        for (size_t columns = 1; columns <= 32; columns++)
-            check_packings(&p, rows, columns);
-    packed_end(&p);
-}
-
-Test(blocks, round_to_nearest_even_whatever_the_number)
-{
-    static packed p;
-
-    packed_begin(&p);
-    for (int kind = 0; kind <= BLOCK_FILLS; kind++)
-        for (uint64_t seed = 1; seed <= 8; seed++) {
-            source(&p, kind, seed);
-            check_packings(&p, 32, 32);
-        }
-    packed_end(&p);
-}
-
-/* ------------------------------------------------------------------------------------------------------------ products */
-
-/* A product of `count` blocks of `terms`, and its sums by the contract, without what follows a chain. */
+/* A product of `count` blocks of `terms`, and by the contract its sums, and what they are when their chains have ended. */
 typedef struct subject {
     block_table tables[BLOCK_TABLES_MOST];
     size_t table_count;
@@ -172,7 +20,7 @@ typedef struct subject {
     size_t count;
     fence left_fence, right_fence, c_fence;
     uint16_t *left, *right;
-    float sums[BLOCK];
+    float sums[BLOCK], ended[BLOCK];
 } subject;
 
 static void begin(subject *s)
@@ -190,22 +38,28 @@ static void end(const subject *s)
     fence_free(&s->c_fence);
 }
 
-static float of(const uint16_t *block, bp_packing packing, size_t r, size_t j)
+/* A term [32][32] of an operand, row by row of the matrix it comes from, as products take it. */
+static void values(const uint16_t *term, bp_packing packing, float *to)
 {
-    float value = bf16_value(block[place(packing, r, j)]);
-    return fabsf(value) < 0x1p-126f ? 0 : value;
+    for (size_t i = 0; i < BLOCK; i++) {
+        float value = bf16_value(term[block_place(packing, i / 32, i % 32)]);
+        to[i] = fabsf(value) < 0x1p-126f ? 0 : value;
+    }
 }
 
 /* c += even + odd of one term of each operand. */
 static void reference_step(const uint16_t *left, const uint16_t *right, float *c)
 {
-    for (size_t i = 0; i < 32; i++)
-        for (size_t j = 0; j < 32; j++) {
-            float chain[2] = {0, 0};
-            for (size_t p = 0; p < 32; p++)
-                chain[p % 2] = fmaf(of(left, BP_PACK_LEFT, i, p), of(right, BP_PACK_RIGHT, p, j), chain[p % 2]);
-            c[32 * i + j] += chain[0] + chain[1];
-        }
+    float a[BLOCK], b[BLOCK];
+
+    values(left, BP_PACK_LEFT, a);
+    values(right, BP_PACK_RIGHT, b);
+    for (size_t i = 0; i < BLOCK; i++) {
+        float chain[2] = {0, 0};
+        for (size_t p = 0; p < 32; p++)
+            chain[p % 2] = fmaf(a[i / 32 * 32 + p], b[32 * p + i % 32], chain[p % 2]);
+        c[i] += chain[0] + chain[1];
+    }
 }
 
 static void reference(subject *s)
@@ -219,6 +73,8 @@ static void reference(subject *s)
             size_t left = block * s->terms + (size_t)(order[p] - '0'), right = block * s->terms + (size_t)(order[p + 1] - '0');
             reference_step(s->left + left * BLOCK, s->right + right * BLOCK, s->sums);
         }
+    for (size_t i = 0; i < BLOCK; i++)
+        s->ended[i] = s->sums[i] + 0.0f;
 }
 
 static uint16_t *operand(const fence *f, bp_packing packing, unsigned terms, size_t count, int kind, uint64_t seed)
@@ -254,6 +110,14 @@ static void make_subject(subject *s, unsigned terms, size_t count, int kind)
     reference(s);
 }
 
+/* A product between enter and leave. */
+static void multiply(const subject *s, const block_table *table, size_t rows, bp_chain chain, const bp_end *end, float *c)
+{
+    table->blocks->enter();
+    table->blocks->product(rows, s->terms, s->count, s->left, s->right, chain, end, NULL, c);
+    table->blocks->leave();
+}
+
 static float *fresh_c(const subject *s, size_t rows)
 {
     float *c = fence_floats(&s->c_fence, 32 * rows, false);
@@ -275,16 +139,12 @@ static void assert_rows(const subject *s, const block_table *table, const float 
 
 static void check_rows(const subject *s, size_t rows)
 {
-    float finished[BLOCK];
-
-    for (size_t i = 0; i < BLOCK; i++)
-        finished[i] = s->sums[i] + 0.0f;
     for (size_t t = 0; t < s->table_count; t++) {
         float *c = fresh_c(s, rows);
-        block_product(&s->tables[t], rows, s->terms, s->count, s->left, s->right, BP_CHAIN_FIRST, NULL, c);
+        multiply(s, &s->tables[t], rows, BP_CHAIN_FIRST, NULL, c);
         assert_rows(s, &s->tables[t], c, s->sums, rows, "sums");
-        block_product(&s->tables[t], rows, s->terms, s->count, s->left, s->right, BP_CHAIN_WHOLE, NULL, fresh_c(s, rows));
-        assert_rows(s, &s->tables[t], c, finished, rows, "whole");
+        multiply(s, &s->tables[t], rows, BP_CHAIN_WHOLE, NULL, fresh_c(s, rows));
+        assert_rows(s, &s->tables[t], c, s->ended, rows, "whole");
     }
 }
 
@@ -339,23 +199,15 @@ static void check_cut(const subject *s, const block_table *table, size_t rows, s
                                bp_chain_at(done, count, s->count), NULL, ahead, c);
     }
     table->blocks->leave();
-    for (size_t i = 0; i < 32 * rows; i++)
-        c[i] -= 0.0f; /* keeps -0 */
-    assert_rows(s, table, c, s->sums, rows, "cut");
+    assert_rows(s, table, c, s->ended, rows, "cut");
 }
 
 static void check_cuts(const subject *s)
 {
-    float finished[BLOCK];
-    subject zeroed = *s;
-
-    for (size_t i = 0; i < BLOCK; i++)
-        finished[i] = s->sums[i] + 0.0f;
-    memcpy(zeroed.sums, finished, sizeof finished);
     for (size_t t = 0; t < s->table_count; t++)
         for (size_t step = 1; step <= 2; step++) {
-            check_cut(&zeroed, &s->tables[t], 32, step);
-            check_cut(&zeroed, &s->tables[t], 13, step);
+            check_cut(s, &s->tables[t], 32, step);
+            check_cut(s, &s->tables[t], 13, step);
         }
 }
 
@@ -380,12 +232,12 @@ static void check_end(const subject *s, int activation, int slope, const float *
             if (slope >= 0)
                 end.slope = kernels->slope[slope];
             for (size_t i = 0; i < BLOCK; i++)
-                wanted[i] = bias ? (s->sums[i] + 0.0f) + bias[i % 32] : s->sums[i] + 0.0f;
+                wanted[i] = bias ? s->ended[i] + bias[i % 32] : s->ended[i];
             if (activation >= 0)
                 bp_kernels_scalar.activate[activation](BLOCK, wanted);
             if (slope >= 0)
                 bp_kernels_scalar.slope[slope](BLOCK, a, wanted);
-            block_product(&s->tables[t], rows, s->terms, s->count, s->left, s->right, BP_CHAIN_WHOLE, &end, c);
+            multiply(s, &s->tables[t], rows, BP_CHAIN_WHOLE, &end, c);
             assert_rows(s, &s->tables[t], c, wanted, rows, "end");
         }
 }
@@ -425,7 +277,7 @@ static double relative_error(const block_table *table, unsigned terms)
         table->blocks->pack[BP_PACK_LEFT](terms, 32, 32, a[i], left + i * terms * BLOCK);
         table->blocks->pack[BP_PACK_RIGHT](terms, 32, 32, b[i], right + i * terms * BLOCK);
     }
-    block_product(table, 32, terms, BLOCKS, left, right, BP_CHAIN_WHOLE, NULL, c);
+    multiply(&(subject){.terms = terms, .count = BLOCKS, .left = left, .right = right}, table, 32, BP_CHAIN_WHOLE, NULL, c);
     for (size_t i = 0; i < BLOCK; i++) {
         double exact = 0, sizes = 0;
         for (size_t p = 0; p < BLOCKS * 32; p++) {
