@@ -149,7 +149,7 @@ static void measure_packings(subject *s)
 
     s->count = 0;
     for (s->terms = 1; s->terms <= BP_TERMS_MAX; s->terms++)
-        for (s->packing = 0; s->packing < BP_PACKINGS; s->packing++)
+        for (s->packing = BP_PACK_LEFT; s->packing < BP_PACKINGS; s->packing++)
             measure(s, names[s->packing], call_pack, BLOCKS * BP_BLOCK_TERM, "element", false);
 }
 

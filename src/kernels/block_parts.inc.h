@@ -44,29 +44,26 @@ INLINED void request_share(request *r)
 /* As tile_finish and tile_relu of product.inc.h do it, on a block in L1. */
 INLINED void block_pass(size_t rows, const float *bias, bool relu, const float *slope_of, float *c)
 {
-    vf zero = v_set(0.0f);
+    vf zero = v_set(0.0f), addend[32 / VL];
 
-    for (size_t column = 0; column < 32; column += VL) {
-        vf addend = bias ? v_add(v_load(bias + column), zero) : zero;
-        for (size_t at = column; at < 32 * rows; at += 32) {
-            vf z = v_add(v_load(c + at), addend);
+    for (size_t v = 0; v < 32 / VL; v++)
+        addend[v] = bias ? v_add(v_load(bias + v * VL), zero) : zero;
+    for (size_t row = 0; row < 32 * rows; row += 32)
+        UNROLLED
+        for (size_t v = 0; v < 32 / VL; v++) {
+            vf z = v_add(v_load(c + row + v * VL), addend[v]);
             if (relu)
                 z = v_relu(z);
             if (slope_of)
-                z = v_select(v_le(v_load(slope_of + at), zero), zero, z);
-            v_store(c + at, z);
+                z = v_select(v_le(v_load(slope_of + row + v * VL), zero), zero, z);
+            v_store(c + row + v * VL, z);
         }
-    }
 }
 
-/* The end of whole chains. activate and slope are ReLU's of the table, which the pass does itself. */
+/* The end of whole chains: `end` may not be NULL. activate and slope are ReLU's of the table, which the pass does itself. */
 INLINED void block_end(size_t rows, const bp_end *end, void (*activate)(size_t, float *),
                        void (*slope)(size_t, const float *, float *), float *c)
 {
-    static const bp_end nothing = {0};
-
-    if (!end)
-        end = &nothing;
     block_pass(rows, end->bias, end->activate == activate, end->slope == slope ? end->a : NULL, c);
     if (end->activate && end->activate != activate)
         end->activate(32 * rows, c);

@@ -161,7 +161,7 @@ static void block_product(size_t rows, unsigned terms, size_t count, const uint1
     }
     memcpy(c, sums, 32 * rows * sizeof *c);
     if (chain & BP_CHAIN_LAST)
-        block_end(rows, end, relu_activate, relu_descend, c);
+        block_end(rows, end ? end : &(bp_end){0}, relu_activate, relu_descend, c);
 }
 
 static void no_state(void)

@@ -66,27 +66,46 @@ INLINED void zero_sums(void)
     _tile_zero(3);
 }
 
-/* 32 of the reduction. An operand whose term stays is not loaded again: 14 loads for 24 products of three terms. */
-INLINED void tiles_step(unsigned terms, const uint16_t *left, const uint16_t *right)
+/* The block's operands, by term. */
+INLINED void load_first(unsigned terms, const uint16_t *left, const uint16_t *right)
 {
-    UNROLLED
-    for (unsigned p = 0; p < bp_term_products(terms); p++) {
-        const unsigned char *pair = term_pairs[terms - 1][p], *last = p ? term_pairs[terms - 1][p - 1] : NULL;
-        bool new_left = !last || last[0] != pair[0], new_right = !last || last[1] != pair[1];
-        const uint16_t *a = left + pair[0] * BP_BLOCK_TERM, *b = right + pair[1] * BP_BLOCK_TERM;
+    const unsigned char *pair = term_pairs[terms - 1][0];
+    const uint16_t *a = left + pair[0] * BP_BLOCK_TERM, *b = right + pair[1] * BP_BLOCK_TERM;
 
-        if (new_right)
-            _tile_loadd(6, b, 64);
-        if (new_left)
-            _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_loadd(4, a, 64);
+    _tile_loadd(5, a + TILE, 64);
+    _tile_loadd(7, b + TILE, 64);
+}
+
+/* 32 of the reduction. A tile of the next operands is loaded as soon as its place has been used for the last time (count 16, right in
+ * L2: 1 term 1,490 -> 1,540 GF/s, 2 terms 670 -> 740). An operand whose term stays is not loaded again: 14 loads for 24 products of
+ * three terms. */
+INLINED void tiles_step(unsigned terms, const uint16_t *left, const uint16_t *right, const uint16_t *next_left,
+                        const uint16_t *next_right)
+{
+    unsigned products = bp_term_products(terms);
+
+    UNROLLED
+    for (unsigned p = 0; p < products; p++) {
+        bool last = p + 1 == products;
+        const unsigned char *pair = term_pairs[terms - 1][p], *next = term_pairs[terms - 1][last ? 0 : p + 1];
+        bool new_left = last || next[0] != pair[0], new_right = last || next[1] != pair[1];
+        const uint16_t *a = (last ? next_left : left) + next[0] * BP_BLOCK_TERM;
+        const uint16_t *b = (last ? next_right : right) + next[1] * BP_BLOCK_TERM;
+
         _tile_dpbf16ps(0, 4, 6);
-        if (new_left)
-            _tile_loadd(5, a + TILE, 64);
         _tile_dpbf16ps(1, 5, 6);
         if (new_right)
-            _tile_loadd(7, b + TILE, 64);
+            _tile_loadd(6, b, 64);
         _tile_dpbf16ps(2, 4, 7);
+        if (new_left)
+            _tile_loadd(4, a, 64);
         _tile_dpbf16ps(3, 5, 7);
+        if (new_left)
+            _tile_loadd(5, a + TILE, 64);
+        if (new_right)
+            _tile_loadd(7, b + TILE, 64);
     }
 }
 
@@ -100,12 +119,26 @@ INLINED void keep_vectors_awake(void)
 INLINED void tiles_chain(unsigned terms, size_t count, const uint16_t *left, const uint16_t *right, const bp_stream *ahead)
 {
     request soon = request_start(ahead, count);
+    size_t block = terms * BP_BLOCK_TERM;
 
+    load_first(terms, left, right);
     for (size_t i = 0; i < count; i++) {
+        size_t next = i + 1 < count ? i + 1 : i; /* behind the last block: itself again, for nothing */
         request_share(&soon);
-        tiles_step(terms, left + i * terms * BP_BLOCK_TERM, right + i * terms * BP_BLOCK_TERM);
+        tiles_step(terms, left + i * block, right + i * block, left + next * block, right + next * block);
         keep_vectors_awake();
     }
+}
+
+/* A product of zeros is even + odd = +0: it ends the chains where nothing else follows. */
+INLINED void add_zero(void)
+{
+    _tile_zero(4);
+    _tile_zero(6);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 6);
+    _tile_dpbf16ps(2, 4, 6);
+    _tile_dpbf16ps(3, 4, 6);
 }
 
 static void block_product(size_t rows, unsigned terms, size_t count, const uint16_t *left, const uint16_t *right, bp_chain chain,
@@ -113,6 +146,7 @@ static void block_product(size_t rows, unsigned terms, size_t count, const uint1
 {
     float whole[BP_BLOCK_TERM] __attribute__((aligned(64)));
     float *sums = rows == 32 ? c : whole; /* a tile is stored as a whole */
+    bool more = end && (end->bias || end->activate || end->slope);
 
     if (chain & BP_CHAIN_FIRST) {
         zero_sums();
@@ -127,10 +161,12 @@ static void block_product(size_t rows, unsigned terms, size_t count, const uint1
         tiles_chain(2, count, left, right, ahead);
     else
         tiles_chain(3, count, left, right, ahead);
+    if ((chain & BP_CHAIN_LAST) && !more)
+        add_zero();
     store_sums(sums);
     if (sums != c)
         memcpy(c, sums, 32 * rows * sizeof *c);
-    if (chain & BP_CHAIN_LAST)
+    if ((chain & BP_CHAIN_LAST) && more)
         block_end(rows, end, bp_kernels_avx512.activate[BP_RELU], bp_kernels_avx512.slope[BP_RELU], c);
 }
 
