@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Benchmarks that need no peers: kernels, data path, phases of a step, scaling by threads."""
+"""Benchmarks that need no peers: kernels, blocks of bf16, data path, phases of a step, scaling by threads."""
 import os
 import sys
 
@@ -27,6 +27,15 @@ def kernels(options, output):
         unit = "GF/s" if line["unit"] == "flop" else "G/s"
         share = f"{line['fraction_of_peak']:9.2f}" if "fraction_of_peak" in line else ""
         print(f"{line['kernel']:17} {shape} {line['isa']:7} {line['per_second'] / 1e9:8.2f} {unit:4} {share}", flush=True)
+
+
+def blocks(options, output):
+    print(f"{'kernel':17} {'terms':>5} {'count':>5} {'table':7} {'rate':>13}  of hot peak")
+    for line in program_lines(options, output, "blocks"):
+        unit = "GF/s" if line["unit"] == "flop" else "G/s"
+        share = f"{line['fraction_of_peak']:9.2f}" if "fraction_of_peak" in line else ""
+        chain = f"{line['terms']:5} {line['count'] or '':>5}"
+        print(f"{line['kernel']:17} {chain} {line['isa']:7} {line['per_second'] / 1e9:8.2f} {unit:4} {share}", flush=True)
 
 
 def data(options, output):

@@ -51,12 +51,13 @@ typedef struct bp_block_kernels {
     void (*enter)(void);
     void (*leave)(void);
 
-    /* One block from `from` [rows][32], of which `columns` count; rows and columns from 1 to 32. By bp_packing. */
+    /* One block from `from` [rows][32], of which `columns` count; rows and columns from 1 to 32. `to` is 64-byte aligned. By
+     * bp_packing. */
     void (*pack[BP_PACKINGS])(unsigned terms, size_t rows, size_t columns, const float *from, uint16_t *to);
 
-    /* c [rows][32], rows from 1 to 32, = sum over `count` blocks of left[i] right[i], both contiguous. `chain` says whether it starts
-     * at +0 or goes on from c, and whether + (+0), bias and `end` follow, as in product_rows (`end` may be NULL). `ahead`: as in
-     * product_columns. */
+    /* c [rows][32], rows from 1 to 32, = sum over `count` blocks, one at least, of left[i] right[i], both contiguous. `chain` says
+     * whether it starts at +0 or goes on from c, and whether + (+0), bias and `end` follow, as in product_rows (`end` may be NULL).
+     * `ahead`: streams as in product_columns; all their lines are asked for, evenly over the blocks. */
     void (*product)(size_t rows, unsigned terms, size_t count, const uint16_t *left, const uint16_t *right, bp_chain chain,
                     const bp_end *end, const bp_stream *ahead, float *c);
 
