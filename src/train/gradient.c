@@ -41,13 +41,18 @@ static const uint16_t *blocks_at(const bp_arithmetic *arithmetic, const bp_pass 
     return down + (panel * pass->row_blocks + row / BP_PANEL) * bp_block_elements(arithmetic);
 }
 
+/* Blocks of those rows. */
+static size_t blocks_of(bp_span rows)
+{
+    return (rows.count + BP_PANEL - 1) / BP_PANEL;
+}
+
 static void tile_of_blocks(const bp_arithmetic *arithmetic, uint32_t number, const bp_pass *pass, bp_span rows, bp_chain chain,
                            size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
 {
-    arithmetic->blocks->product(h, arithmetic->terms, (rows.count + BP_PANEL - 1) / BP_PANEL,
-                                blocks_at(arithmetic, pass, pass->packed_a[number].down, i, rows.first),
-                                blocks_at(arithmetic, pass, pass->packed_d[number + 1].down, j, rows.first), chain, NULL, ahead,
-                                dW);
+    arithmetic->blocks->product(
+        h, arithmetic->terms, blocks_of(rows), blocks_at(arithmetic, pass, pass->packed_a[number].down, i, rows.first),
+        blocks_at(arithmetic, pass, pass->packed_d[number + 1].down, j, rows.first), chain, NULL, ahead, dW);
 }
 
 /* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains. Columns behind the last are 0. */
@@ -219,6 +224,20 @@ size_t bp_gradients_part(const bp_plan *plan, uint32_t layer, size_t m)
     if (plan->layer[layer].buffered || bp_plan_shards(&plan->layer[layer], m) > 1)
         return m;
     return bp_size_round_up((m + parts - 1) / parts, BP_PANEL);
+}
+
+const void *bp_gradients_panel(const bp_plan *plan, const bp_pass *pass, uint32_t layer, size_t j, bp_span rows)
+{
+    if (plan->arithmetic.terms)
+        return blocks_at(&plan->arithmetic, pass, pass->packed_d[layer + 1].down, j, rows.first);
+    return panel_at(pass, pass->d[layer + 1], j, rows.first);
+}
+
+size_t bp_gradients_panel_bytes(const bp_plan *plan, bp_span rows)
+{
+    if (plan->arithmetic.terms)
+        return blocks_of(rows) * bp_block_elements(&plan->arithmetic) * sizeof(uint16_t);
+    return rows.count * BP_PANEL * sizeof(float);
 }
 
 void bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m,

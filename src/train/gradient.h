@@ -50,6 +50,10 @@ float *bp_gradients_total(bp_gradients *gradients, bp_member member, size_t coun
 /* Rows of a part in which a layer's tiles are walked, for a minibatch of m: m itself, but for long chains. */
 size_t bp_gradients_part(const bp_plan *plan, uint32_t layer, size_t m);
 
+/* Panel j of a layer's dL/dz for those rows, as tiles read it, and its bytes, which are those of a's panels too. */
+const void *bp_gradients_panel(const bp_plan *plan, const bp_pass *pass, uint32_t layer, size_t j, bp_span rows);
+size_t bp_gradients_panel_bytes(const bp_plan *plan, bp_span rows);
+
 /* dW and db of a tile, after the barrier: with the part `rows` added to what came before, all of m rows with the last part. They
  * live until the member's next tile. Parts in ascending order, each tile once in a part. `ahead`: see product_columns. */
 void bp_gradients_tile(bp_gradients *gradients, bp_member member, const bp_pass *pass, bp_span rows, size_t m,

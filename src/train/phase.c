@@ -237,36 +237,37 @@ static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *ti
  * again for every panel of dL/dz (784-1024-1024-1024-10 with adam on two threads: 15.6 ms, so 14.1). */
 #define TOGETHER_BYTES ((size_t)512 << 10)
 
-static size_t panels_together(size_t rows)
+static size_t panels_together(const bp_trainer *trainer, bp_span rows)
 {
-    return bp_size_max(TOGETHER_BYTES / (rows * BP_PANEL * sizeof(float)), 1);
+    return bp_size_max(TOGETHER_BYTES / bp_gradients_panel_bytes(&trainer->plan, rows), 1);
 }
 
 #define STREAMS 7
 
-static void add_stream(bp_stream **next, const float *first, size_t floats)
+static void add_stream(bp_stream **next, const void *first, size_t bytes)
 {
     if (first)
-        *(*next)++ = (bp_stream){first, floats / 64 * 4};
+        *(*next)++ = (bp_stream){first, bytes / 256 * 4};
 }
 
 /* What comes after a tile's product: its parameters and their state, for the update, and of dL/dz's next panel the share of each
  * of the tiles that walk together. */
 static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span rows, size_t share, bp_stream ahead[STREAMS])
 {
-    size_t floats = tile->rows * BP_PANEL, panel = bp_pass_panel(&trainer->pass);
+    size_t bytes = tile->rows * BP_PANEL * sizeof(float), part = bp_gradients_panel_bytes(&trainer->plan, rows) / share;
     const bp_moments *moments = &trainer->moments;
     bp_stream *next = ahead;
 
-    add_stream(&next, trainer->network->parameters + tile->w, floats);
-    add_stream(&next, moments->first ? moments->first + tile->w : NULL, floats);
-    add_stream(&next, moments->second ? moments->second + tile->w : NULL, floats);
+    part = part / BP_ALIGNMENT * BP_ALIGNMENT;
+    add_stream(&next, trainer->network->parameters + tile->w, bytes);
+    add_stream(&next, moments->first ? moments->first + tile->w : NULL, bytes);
+    add_stream(&next, moments->second ? moments->second + tile->w : NULL, bytes);
     next = bp_weights_streams(&trainer->weights, tile->layer, tile->i, tile->j, next);
-    if (tile->j && !trainer->weights.arithmetic.terms)
+    if (tile->j)
         add_stream(&next,
-                   trainer->pass.d[tile->layer + 1] + (tile->j - 1) * panel + rows.first * BP_PANEL +
-                       tile->i % share * (rows.count / share) * BP_PANEL,
-                   rows.count / share * BP_PANEL);
+                   (const unsigned char *)bp_gradients_panel(&trainer->plan, &trainer->pass, tile->layer, tile->j - 1, rows) +
+                       tile->i % share * part,
+                   part);
     *next = (bp_stream){NULL, 0};
 }
 
@@ -277,7 +278,7 @@ static void finish_tile(bp_trainer *trainer, bp_member member, bp_span rows, siz
     bp_stream ahead[STREAMS] = {{NULL, 0}};
 
     if (!trainer->plan.layer[tile.layer].buffered)
-        look_ahead(trainer, &tile, rows, panels_together(rows.count), ahead);
+        look_ahead(trainer, &tile, rows, panels_together(trainer, rows), ahead);
     bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, m, ahead, &tile);
     if (rows.first + rows.count == m)
         update_tile(trainer, member, &tile, biases);
@@ -289,7 +290,7 @@ static void finish_layer(bp_trainer *trainer, bp_member member, bp_span rows, si
                          const bp_update *biases)
 {
     const bp_layer *layer = &trainer->network->layout.layer[number];
-    size_t first = trainer->plan.layer[number].first_tile, panels = panels_together(rows.count);
+    size_t first = trainer->plan.layer[number].first_tile, panels = panels_together(trainer, rows);
 
     for (size_t i = 0; i < layer->k_panels; i += panels)
         for (size_t j = layer->n_panels; j-- > 0;) {
