@@ -142,6 +142,20 @@ Test(model_precision, is_that_of_a_workspace_too)
     problem_free(&p);
 }
 
+Test(model_precision, is_not_changed_by_a_check_of_the_gradient)
+{
+    problem p = subject(BP_BF16);
+    bp_network *network = problem_network(&p);
+    bp_settings settings = p.settings;
+    bp_gradcheck_layer layers[3];
+
+    settings.precision = BP_F32;
+    cr_assert_eq(bp_gradcheck(network, &settings, 20, p.x, p.y, 3, NULL, layers, NULL), BP_OK);
+    cr_assert_eq(bp_network_precision(network), BP_BF16);
+    bp_network_free(network);
+    problem_free(&p);
+}
+
 /* A network may change after its workspace was made: by network_set, and by a trainer. */
 Test(model_precision, predicts_with_the_weights_of_now)
 {
