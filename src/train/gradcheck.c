@@ -7,6 +7,7 @@
 #include "error.h"
 #include "float_state.h"
 #include "memory.h"
+#include "network.h"
 #include "reference.h"
 
 /* What is being checked, on what. */
@@ -147,13 +148,16 @@ static bp_status run_engine(const check *c, bp_trainer *trainer, bp_error *error
     return read_gradient(c, trainer, error);
 }
 
+/* The network's precision is lent to the trainer: nothing is trained. */
 static bp_status engine_gradient(const check *c, bp_network *network, bp_error *error)
 {
+    bp_precision before = network->precision;
     bp_trainer *trainer;
 
     BP_TRY(bp_trainer_create(network, c->settings, NULL, 0, &c->allocator, &trainer, error));
     bp_status status = run_engine(c, trainer, error);
     bp_trainer_free(trainer);
+    network->precision = before;
     return status;
 }
 

@@ -343,10 +343,19 @@ void bp_phase_apply(bp_trainer *trainer, bp_member member)
     }
 }
 
-void bp_trainer_refresh(bp_trainer *trainer)
+static void refresh_tiles(void *context, bp_member member)
 {
-    for (size_t number = 0; number < trainer->plan.tiles; number++) {
+    bp_trainer *trainer = context;
+    bp_range tiles = bp_team_range(member, trainer->plan.tiles, 1);
+
+    for (size_t number = tiles.first; number < tiles.end; number++) {
         bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
         bp_weights_refresh(&trainer->weights, tile.layer, tile.i, tile.j);
     }
+}
+
+/* In a team for its floating-point state: splitting in terms subtracts. */
+void bp_trainer_refresh(bp_trainer *trainer)
+{
+    bp_team_run(trainer->plan.threads, refresh_tiles, trainer);
 }

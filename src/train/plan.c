@@ -267,7 +267,8 @@ static void write_kernels(bp_writer *w, const bp_arithmetic *arithmetic)
 
     bp_write(w, "kernels:  %s", arithmetic->kernels->name);
     if (arithmetic->terms)
-        bp_write(w, "; products of %u bf16 terms: %s", arithmetic->terms, arithmetic->blocks->name);
+        bp_write(w, "; products of %u bf16 term%s: %s", arithmetic->terms, arithmetic->terms > 1 ? "s" : "",
+                 arithmetic->blocks->name);
     if (arithmetic->terms && refusal)
         bp_write(w, " (not AMX's tiles: %s)", refusal);
     bp_write(w, "\n");

@@ -93,6 +93,16 @@ Test(memory, of_a_run_is_what_plan_tells_and_the_data)
     check(3000, 28, "784,1024,1024,10", "1024,1024", "--batch-size 256 --optimizer sgd");
 }
 
+Test(memory, of_mixed_precision_is_what_plan_tells_and_the_data)
+{
+    write_images(60000, 28, 10);
+    check(60000, 28, "784,512,10", "512", "--batch-size 128 --precision bf16x3");
+    write_images(100000, 8, 8);
+    check(100000, 8, "64,128,128,8", "128,128", "--batch-size 16384 --optimizer sgd --precision bf16");
+    check(100000, 8, "64,128,128,8", "128,128",
+          "--batch-size 16384 --optimizer sgd --gradient tiles --threads 1 --precision bf16x2");
+}
+
 Test(memory, of_a_large_minibatch_in_buffers_is_what_plan_tells_and_the_data)
 {
     write_images(100000, 8, 8);

@@ -36,7 +36,7 @@ static bool has_isa(const char *isa)
 
 Test(results, threads_strategy_and_instruction_set_change_no_bit)
 {
-    static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"}, *const gradients[] = {"buffers", "tiles"};
+    static const char *const isas[] = {"scalar", "avx2", "avx512", "amx", "neon"}, *const gradients[] = {"buffers", "tiles"};
     static const int threads[] = {1, 2, 3, 8};
     char plan[64];
 

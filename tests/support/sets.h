@@ -15,6 +15,13 @@ static inline bp_isa set_after(bp_isa isa)
     return isa <= BP_ISA_NEON ? isa : BP_ISA_AUTO;
 }
 
+/* The same for mixed precision: AMX, whose tiles are for its products alone, comes last. */
+static inline bp_isa mixed_set_after(bp_isa isa)
+{
+    bp_isa next = isa == BP_ISA_AMX ? BP_ISA_AUTO : set_after(isa);
+    return next || isa == BP_ISA_AMX || !bp_cpu_has(BP_ISA_AMX) ? next : BP_ISA_AMX;
+}
+
 /* Number n, from 0, counted round and round. */
 static inline bp_isa set_at(size_t n)
 {

@@ -121,9 +121,10 @@ static void check_interrupted(problem *p, uint64_t step, const session *whole, c
     session_end(&after);
 }
 
-static void check_every_step(bp_optimizer optimizer, double momentum)
+static void check_every_step(bp_optimizer optimizer, double momentum, bp_precision precision)
 {
     problem p = subject(optimizer, momentum);
+    p.settings.precision = (int32_t)precision;
     session whole = session_begin(&p);
     bp_progress wanted;
 
@@ -136,10 +137,12 @@ static void check_every_step(bp_optimizer optimizer, double momentum)
 
 Test(checkpoint, of_every_step_goes_on_to_the_same_bits, .init = scratch_begin, .fini = scratch_end)
 {
-    check_every_step(BP_SGD, 0);
-    check_every_step(BP_SGD, 0.9);
-    check_every_step(BP_ADAM, 0);
-    check_every_step(BP_ADAMW, 0);
+    check_every_step(BP_SGD, 0, BP_F32);
+    check_every_step(BP_SGD, 0.9, BP_F32);
+    check_every_step(BP_ADAM, 0, BP_F32);
+    check_every_step(BP_ADAMW, 0, BP_F32);
+    check_every_step(BP_ADAM, 0, BP_BF16);
+    check_every_step(BP_SGD, 0.9, BP_BF16X3);
 }
 
 Test(checkpoint, in_early_stopping_waits_no_longer_and_restores_the_same_best, .init = scratch_begin, .fini = scratch_end)
@@ -243,6 +246,7 @@ Test(checkpoint, with_another_setting_is_refused_by_its_name, .init = scratch_be
     assert_setting_refused("schedule", "linear:warmup=2");
     assert_setting_refused("patience", "3");
     assert_setting_refused("shuffle", "none");
+    assert_setting_refused("precision", "bf16");
     problem_free(&p);
 }
 

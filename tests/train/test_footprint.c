@@ -86,13 +86,24 @@ typedef struct shape {
     bp_optimizer optimizer;
     bp_gradient gradient;
     uint32_t threads;
+    bp_precision precision;
 } shape;
 
 static const shape shapes[] = {
-    {784, 10, {512}, 2, 128, BP_ADAM, BP_GRADIENT_AUTO, 1},       {784, 10, {512}, 2, 128, BP_ADAM, BP_GRADIENT_AUTO, 2},
-    {64, 8, {128, 128}, 3, 1500, BP_SGD, BP_GRADIENT_BUFFERS, 1}, {64, 8, {128, 128}, 3, 1500, BP_SGD, BP_GRADIENT_BUFFERS, 2},
-    {64, 8, {128, 128}, 3, 2000, BP_SGD, BP_GRADIENT_TILES, 3},   {300, 1, {500, 500}, 3, 100, BP_ADAMW, BP_GRADIENT_AUTO, 2},
-    {600, 300, {0}, 1, 1500, BP_SGD, BP_GRADIENT_AUTO, 2},        {20, 300, {0}, 1, 999, BP_SGD, BP_GRADIENT_AUTO, 2},
+    {784, 10, {512}, 2, 128, BP_ADAM, BP_GRADIENT_AUTO, 1, BP_F32},
+    {784, 10, {512}, 2, 128, BP_ADAM, BP_GRADIENT_AUTO, 2, BP_F32},
+    {64, 8, {128, 128}, 3, 1500, BP_SGD, BP_GRADIENT_BUFFERS, 1, BP_F32},
+    {64, 8, {128, 128}, 3, 1500, BP_SGD, BP_GRADIENT_BUFFERS, 2, BP_F32},
+    {64, 8, {128, 128}, 3, 2000, BP_SGD, BP_GRADIENT_TILES, 3, BP_F32},
+    {300, 1, {500, 500}, 3, 100, BP_ADAMW, BP_GRADIENT_AUTO, 2, BP_F32},
+    {600, 300, {0}, 1, 1500, BP_SGD, BP_GRADIENT_AUTO, 2, BP_F32},
+    {20, 300, {0}, 1, 999, BP_SGD, BP_GRADIENT_AUTO, 2, BP_F32},
+    {784, 10, {512}, 2, 128, BP_ADAM, BP_GRADIENT_AUTO, 2, BP_BF16},
+    {64, 8, {128, 128}, 3, 1500, BP_SGD, BP_GRADIENT_BUFFERS, 2, BP_BF16},
+    {300, 1, {500, 500}, 3, 100, BP_ADAMW, BP_GRADIENT_AUTO, 1, BP_BF16X2},
+    {64, 8, {128, 128}, 3, 2000, BP_SGD, BP_GRADIENT_TILES, 3, BP_BF16X3},
+    {600, 300, {0}, 1, 1500, BP_SGD, BP_GRADIENT_AUTO, 2, BP_BF16X3},
+    {33, 40, {65}, 2, 999, BP_SGD, BP_GRADIENT_AUTO, 2, BP_BF16X3},
 };
 
 typedef struct subject {
@@ -113,6 +124,7 @@ static void begin(subject *s, const shape *of)
     settings.batch_size = of->batch;
     settings.optimizer = (int32_t)of->optimizer;
     settings.gradient = (int32_t)of->gradient;
+    settings.precision = (int32_t)of->precision;
     settings.threads = of->threads;
     settings.exact_threads = 1;
     settings.epochs = 2;
@@ -185,6 +197,18 @@ static bool is_untouched(const void *from, size_t bytes)
     return true;
 }
 
+static bool are_untouched_blocks(const bp_trainer *t, const bp_pass *pass, uint32_t l)
+{
+    const bp_layer *layer = &t->network->layout.layer[l];
+    size_t bytes = pass->row_blocks * bp_block_elements(&t->plan.arithmetic) * sizeof(uint16_t);
+    const bp_packed *a = &pass->packed_a[l], *d = &pass->packed_d[l + 1];
+
+    if (!t->plan.arithmetic.terms)
+        return true;
+    return is_untouched(a->across, layer->k_panels * bytes) && is_untouched(a->down, layer->k_panels * bytes) &&
+           is_untouched(d->down, layer->n_panels * bytes) && (!d->across || is_untouched(d->across, layer->n_panels * bytes));
+}
+
 Test(footprint, rows_and_sums_are_first_touched_by_the_threads_that_work_on_them)
 {
     static subject s;
@@ -198,6 +222,7 @@ Test(footprint, rows_and_sums_are_first_touched_by_the_threads_that_work_on_them
             size_t bytes = layout->layer[l].n_panels * bp_pass_panel(pass) * sizeof(float);
             cr_assert(is_untouched(pass->a[l + 1], bytes) && is_untouched(pass->d[l + 1], bytes), "shape %zu: layer %u's rows", i,
                       l);
+            cr_assert(are_untouched_blocks(t, pass, l), "shape %zu: layer %u's packed rows", i, l);
         }
         for (unsigned n = 0; n < t->plan.threads; n++)
             cr_assert(is_untouched(t->gradients.thread[n].buffers, t->plan.blocks * layout->floats * sizeof(float)),

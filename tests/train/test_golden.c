@@ -13,16 +13,19 @@
 enum { ROWS = 333, INPUTS = 37, OUTPUTS = 5 };
 
 typedef struct golden {
-    const char *activation, *loss, *optimizer, *schedule;
+    const char *activation, *loss, *optimizer, *schedule, *precision;
     const char *digits;
 } golden;
 
 static const golden recorded[] = {
-    {"identity", "squared_error", "sgd", "constant", "fe5825167b1587bb86750f863149b48e"},
-    {"relu", "cross_entropy", "sgd", "linear:warmup=5", "cc364d881a172d1528efa9508cd6b679"},
-    {"leaky_relu", "binary_cross_entropy", "adam", "cosine:warmup=3", "f294df016fb1cf8d04a0348dc022fb94"},
-    {"sigmoid", "cross_entropy", "adamw", "cosine", "2b625caf0e9cdb6c716d3f810abb597c"},
-    {"tanh", "squared_error", "adam", "linear", "a31c6b5e218dfd5d1d6c32b144df4635"},
+    {"identity", "squared_error", "sgd", "constant", "f32", "fe5825167b1587bb86750f863149b48e"},
+    {"relu", "cross_entropy", "sgd", "linear:warmup=5", "f32", "cc364d881a172d1528efa9508cd6b679"},
+    {"leaky_relu", "binary_cross_entropy", "adam", "cosine:warmup=3", "f32", "f294df016fb1cf8d04a0348dc022fb94"},
+    {"sigmoid", "cross_entropy", "adamw", "cosine", "f32", "2b625caf0e9cdb6c716d3f810abb597c"},
+    {"tanh", "squared_error", "adam", "linear", "f32", "a31c6b5e218dfd5d1d6c32b144df4635"},
+    {"relu", "cross_entropy", "adam", "cosine", "bf16", "4673848e446f825e82fafc17e10f5540"},
+    {"tanh", "squared_error", "sgd", "constant", "bf16x2", "d888ee345fe7f7ca02937205d11ffa54"},
+    {"leaky_relu", "cross_entropy", "adamw", "linear:warmup=2", "bf16x3", "906402aa7b4073deaa855891516131b5"},
 };
 
 static void set(bp_settings *settings, const char *key, const char *text)
@@ -41,6 +44,7 @@ static bp_settings settings_of(const golden *g)
     set(&settings, "loss", g->loss);
     set(&settings, "optimizer", g->optimizer);
     set(&settings, "schedule", g->schedule);
+    set(&settings, "precision", g->precision);
     set(&settings, "weight-decay", "0.01");
     set(&settings, "batch-size", "50");
     set(&settings, "epochs", "4");
@@ -88,8 +92,8 @@ Test(golden, training_gives_the_bits_that_were_written_down)
     for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
         char digits[BP_HASH_DIGITS + 1];
         train(&recorded[i], digits);
-        cr_expect_str_eq(digits, recorded[i].digits, "%s, %s, %s, %s: %s", recorded[i].activation, recorded[i].loss,
-                         recorded[i].optimizer, recorded[i].schedule, digits);
+        cr_expect_str_eq(digits, recorded[i].digits, "%s, %s, %s, %s, %s: %s", recorded[i].activation, recorded[i].loss,
+                         recorded[i].optimizer, recorded[i].schedule, recorded[i].precision, digits);
     }
 }
 
