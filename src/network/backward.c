@@ -40,36 +40,38 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
     bp_product_compute(weights->arithmetic.kernels, &product, rows, panels);
 }
 
-static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
+                          uint16_t *strip)
 {
     const bp_layer *layer = &weights->layout->layer[number];
     bp_block_product product = {
-        .count = layer->n_panels,
-        .n = layer->k,
-        .panel = bp_pass_panel(pass),
+        .layer = layer,
+        .turned = true,
+        .w = weights->parameters + layer->w,
         .left = pass->packed_d[number + 1].across,
-        .right = weights->packed[number].across,
+        .panel = bp_pass_panel(pass),
         .end = end_of(weights, number, pass),
         .c = pass->d[number],
         .packed = bp_packed_right(pass, number),
     };
 
-    bp_block_product_compute(&weights->arithmetic, &product, rows, panels);
+    bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip);
 }
 
-void bp_backward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+void bp_backward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
+                       uint16_t *strip)
 {
     if (weights->arithmetic.terms)
-        block_product(weights, number, pass, rows, panels);
+        block_product(weights, number, pass, rows, panels, strip);
     else
         product(weights, number, pass, rows, panels);
 }
 
-void bp_backward(const bp_weights *weights, const bp_pass *pass, bp_span rows, bool with_input)
+void bp_backward(const bp_weights *weights, const bp_pass *pass, bp_span rows, bool with_input, uint16_t *strip)
 {
     const bp_layout *layout = weights->layout;
 
     bp_backward_begin(weights, pass, rows);
     for (uint32_t i = layout->layers; i-- > (with_input ? 0 : 1);)
-        bp_backward_layer(weights, i, pass, rows, (bp_range){0, layout->layer[i].k_panels});
+        bp_backward_layer(weights, i, pass, rows, (bp_range){0, layout->layer[i].k_panels}, strip);
 }

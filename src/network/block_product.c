@@ -53,65 +53,78 @@ void bp_pack_rows(const bp_arithmetic *arithmetic, size_t panel, bp_packed_rows 
         }
 }
 
-/* A part of the chains of some rows and panels. */
+/* Bytes of a's rows that stay in a usual L2 while panels of W pass by, and how many rows at most: each panel is packed anew for
+ * them, at the cost of one row more for each term. */
+#define STAYING_BYTES ((size_t)1 << 20)
+#define STAYING_ROWS 512
+
+/* Some rows of c, and a part of their chains. */
 typedef struct part {
     const bp_arithmetic *arithmetic;
     const bp_block_product *product;
     bp_span rows;
     bp_range panels;
     bp_span depth; /* blocks */
-    bool rows_inside;
+    uint16_t *strip;
 } part;
 
-static size_t block_bytes(const bp_arithmetic *arithmetic)
+static size_t blocks_of(bp_span rows)
 {
-    return bp_block_elements(arithmetic) * sizeof(uint16_t);
+    return (rows.count + BP_PANEL - 1) / BP_PANEL;
 }
 
-static bp_stream stream_of(const void *first, size_t bytes)
+/* Tile p of the summed index and panel j of c, in W. */
+typedef struct weights_tile {
+    size_t rows, columns;
+    const float *from; /* [rows][32] */
+} weights_tile;
+
+static weights_tile tile_at(const bp_block_product *p, size_t summed, size_t j)
 {
-    return (bp_stream){first, bytes / BP_ALIGNMENT / 4 * 4};
+    const bp_layer *layer = p->layer;
+    size_t row = BP_PANEL * (p->turned ? j : summed), panel = p->turned ? summed : j;
+
+    return (weights_tile){
+        .rows = bp_size_min(BP_PANEL, layer->k - row),
+        .columns = bp_size_min(BP_PANEL, layer->n - panel * BP_PANEL),
+        .from = p->w + (panel * layer->k + row) * BP_PANEL,
+    };
 }
 
-static const uint16_t *left_at(const part *t, size_t row)
+/* W's part of panel j. */
+static void pack_strip(const part *t, size_t j)
 {
-    return t->product->left + (row / BP_PANEL * t->product->count + t->depth.first) * bp_block_elements(t->arithmetic);
+    const bp_arithmetic *a = t->arithmetic;
+    bp_packing packing = t->product->turned ? BP_PACK_RIGHT_TURNED : BP_PACK_RIGHT;
+
+    for (size_t p = 0; p < t->depth.count; p++) {
+        weights_tile tile = tile_at(t->product, t->depth.first + p, j);
+        a->blocks->pack[packing](a->terms, tile.rows, tile.columns, tile.from, t->strip + p * bp_block_elements(a));
+    }
 }
 
-static const uint16_t *right_at(const part *t, size_t j)
+/* Streams of one product: c, and tiles of W, so many at most. */
+#define TILES_AHEAD 16
+
+static bp_stream stream_of(const float *first, size_t rows)
 {
-    return t->product->right + (j * t->product->count + t->depth.first) * bp_block_elements(t->arithmetic);
+    return (bp_stream){first, rows * BP_PANEL * sizeof(float) / BP_ALIGNMENT / 4 * 4};
 }
 
-/* One part of `parts` of a strip. */
-static bp_stream share_of(const part *t, const uint16_t *strip, size_t number, size_t parts)
+/* What is read soon comes to L2: the tiles of W that the next panel is packed from, this product's share of them, and where sums
+ * go on from memory, the next ones. */
+static void look_ahead(const part *t, bp_span block, size_t j, const float *c, bp_stream ahead[TILES_AHEAD + 2])
 {
-    size_t share = t->depth.count * block_bytes(t->arithmetic) / parts / BP_ALIGNMENT * BP_ALIGNMENT;
-    return stream_of((const unsigned char *)strip + number * share, share);
-}
-
-/* The block's share of the strip that comes next: 32 rows of a while b's panels pass by these, or a panel of b while a's rows do. */
-static bp_stream share_of_next(const part *t, bp_span block, size_t j)
-{
-    size_t row = (block.first - t->rows.first) / BP_PANEL, rows = (t->rows.count + BP_PANEL - 1) / BP_PANEL;
-    size_t panels = t->panels.end - t->panels.first;
-
-    if (!t->rows_inside && row + 1 < rows)
-        return share_of(t, left_at(t, block.first + BP_PANEL), j - t->panels.first, panels);
-    if (t->rows_inside && j + 1 < t->panels.end)
-        return share_of(t, right_at(t, j + 1), row, rows);
-    return (bp_stream){NULL, 0};
-}
-
-/* What the product will read soon; where sums go on from memory, those of the block behind it. */
-static void look_ahead(const part *t, bp_span block, size_t j, const float *c, bp_stream ahead[3])
-{
+    size_t row = (block.first - t->rows.first) / BP_PANEL, rows = blocks_of(t->rows);
+    size_t first = t->depth.count * row / rows, end = t->depth.count * (row + 1) / rows;
     bp_stream *next = ahead;
 
-    *next = share_of_next(t, block, j);
-    next += next->lines > 0;
-    if (t->depth.first && j + 1 < t->panels.end)
-        *next++ = stream_of(c + t->product->panel, BP_BLOCK_TERM * sizeof(float));
+    if (t->depth.first && row + 1 < rows)
+        *next++ = stream_of(c + BP_BLOCK_TERM, BP_PANEL);
+    for (size_t p = first; p < bp_size_min(end, first + TILES_AHEAD) && j + 1 < t->panels.end; p++) {
+        weights_tile tile = tile_at(t->product, t->depth.first + p, j + 1);
+        *next++ = stream_of(tile.from, tile.rows);
+    }
     *next = (bp_stream){NULL, 0};
 }
 
@@ -120,9 +133,9 @@ static void compute_block(const part *t, bp_span block, size_t j)
 {
     const bp_arithmetic *a = t->arithmetic;
     const bp_block_product *p = t->product;
-    size_t at = j * p->panel + block.first * BP_PANEL;
-    bp_chain chain = bp_chain_at(t->depth.first, t->depth.count, p->count);
-    bp_stream ahead[3];
+    size_t at = j * p->panel + block.first * BP_PANEL, count = bp_block_product_count(p);
+    bp_chain chain = bp_chain_at(t->depth.first, t->depth.count, count);
+    bp_stream ahead[TILES_AHEAD + 2];
     bp_end end = p->end;
 
     if (end.bias)
@@ -130,16 +143,21 @@ static void compute_block(const part *t, bp_span block, size_t j)
     if (end.a)
         end.a += at;
     look_ahead(t, block, j, p->c + at, ahead);
-    a->blocks->product(block.count, a->terms, t->depth.count, left_at(t, block.first), right_at(t, j), chain, &end, ahead,
-                       p->c + at);
+    a->blocks->product(block.count, a->terms, t->depth.count,
+                       p->left + (block.first / BP_PANEL * count + t->depth.first) * bp_block_elements(a), t->strip, chain, &end,
+                       ahead, p->c + at);
     if (chain & BP_CHAIN_LAST)
-        pack_block(a, &p->packed, p->n, j, block, p->c + at);
+        pack_block(a, &p->packed, p->turned ? p->layer->k : p->layer->n, j, block, p->c + at);
 }
 
-/* Bytes that stay in a usual L2 while the other operand passes by: a's rows where they fit, else so many panels of b; and the bytes
- * of a strip, 32 rows of one of them, which chains are cut into where they are longer. */
-#define STAYING_BYTES ((size_t)1 << 20)
-#define STRIP_BYTES ((size_t)128 << 10)
+static void compute_part(const part *t)
+{
+    for (size_t j = t->panels.first; j < t->panels.end; j++) {
+        pack_strip(t, j);
+        for (size_t row = 0; row < t->rows.count; row += BP_PANEL)
+            compute_block(t, block_rows(t->rows, row), j);
+    }
+}
 
 /* Nearly equal parts of count, none above `most`. */
 static size_t equal_part(size_t count, size_t most)
@@ -148,29 +166,22 @@ static size_t equal_part(size_t count, size_t most)
     return (count + parts - 1) / parts;
 }
 
-static void compute_part(const part *t)
+/* All chains of some rows: as much of a row at a time as fits both a strip and, of all rows, L2. */
+static void compute_rows(const bp_arithmetic *a, const bp_block_product *p, bp_span rows, bp_range panels, uint16_t *strip)
 {
-    for (size_t row = 0; !t->rows_inside && row < t->rows.count; row += BP_PANEL)
-        for (size_t j = t->panels.first; j < t->panels.end; j++)
-            compute_block(t, block_rows(t->rows, row), j);
-    for (size_t j = t->panels.first; t->rows_inside && j < t->panels.end; j++)
-        for (size_t row = 0; row < t->rows.count; row += BP_PANEL)
-            compute_block(t, block_rows(t->rows, row), j);
+    size_t block = bp_block_elements(a) * sizeof(uint16_t), count = bp_block_product_count(p);
+    size_t depth = equal_part(count, bp_size_min(STAYING_BYTES / blocks_of(rows), BP_STRIP_BYTES) / block);
+
+    for (size_t done = 0; done < count; done += depth)
+        compute_part(&(part){a, p, rows, panels, {done, bp_size_min(depth, count - done)}, strip});
 }
 
-void bp_block_product_compute(const bp_arithmetic *arithmetic, const bp_block_product *product, bp_span rows, bp_range panels)
+void bp_block_product_compute(const bp_arithmetic *arithmetic, const bp_block_product *product, bp_span rows, bp_range panels,
+                              uint16_t *strip)
 {
-    size_t depth = equal_part(product->count, STRIP_BYTES / block_bytes(arithmetic)), strip = depth * block_bytes(arithmetic);
-    bool rows_inside = (rows.count + BP_PANEL - 1) / BP_PANEL * strip <= STAYING_BYTES;
-    size_t together = rows_inside ? panels.end - panels.first : STAYING_BYTES / strip;
+    size_t height = rows.count ? BP_PANEL * equal_part(blocks_of(rows), STAYING_ROWS / BP_PANEL) : 1;
 
     assert(!rows.count || rows.first % BP_PANEL == 0);
-    for (size_t j = panels.first; j < panels.end; j += together)
-        for (size_t done = 0; done < product->count; done += depth)
-            compute_part(&(part){arithmetic,
-                                 product,
-                                 rows,
-                                 {j, bp_size_min(j + together, panels.end)},
-                                 {done, bp_size_min(depth, product->count - done)},
-                                 rows_inside});
+    for (size_t row = 0; row < rows.count; row += height)
+        compute_rows(arithmetic, product, (bp_span){rows.first + row, bp_size_min(height, rows.count - row)}, panels, strip);
 }

@@ -23,18 +23,30 @@ bp_packed_rows bp_packed_right(const bp_pass *pass, uint32_t number);
 /* Packs rows of `from` [panels][ld][32], which has n columns; rows begin at a multiple of 32. */
 void bp_pack_rows(const bp_arithmetic *arithmetic, size_t panel, bp_packed_rows packed, const float *from, size_t n, bp_span rows);
 
+/* c = a W, or c = a W^T. The tiles of W are packed just before they are used: copies of all of W would be written by each update
+ * and be read by the next step, 4 bytes an element and term, out of L3 (784-1024-1024-1024-10 in bf16x3). */
 typedef struct bp_block_product {
-    size_t count;          /* blocks of a row of a */
-    size_t n;              /* columns of c */
+    const bp_layer *layer;
+    bool turned;           /* W^T */
+    const float *w;        /* the layer's W: [n panels][k][32] */
+    const uint16_t *left;  /* a: [row blocks][panels of the summed index] blocks */
     size_t panel;          /* floats from one panel of c to the next */
-    const uint16_t *left;  /* a: [row blocks][count] blocks */
-    const uint16_t *right; /* b: [n panels][count] blocks */
-    bp_end end;            /* bias [n panels][32] or NULL, a of c's shape or NULL */
-    float *c;              /* [n panels][ld][32] */
+    bp_end end;            /* bias [panels][32] or NULL, a of c's shape or NULL */
+    float *c;              /* [panels][ld][32] */
     bp_packed_rows packed; /* of c */
 } bp_block_product;
 
-/* The rows of c's panels `panels`; rows begin at a multiple of 32. */
-void bp_block_product_compute(const bp_arithmetic *arithmetic, const bp_block_product *product, bp_span rows, bp_range panels);
+/* Blocks of a row of a. */
+static inline size_t bp_block_product_count(const bp_block_product *product)
+{
+    return product->turned ? product->layer->n_panels : product->layer->k_panels;
+}
+
+/* What a thread packs tiles of W into. */
+#define BP_STRIP_BYTES ((size_t)128 << 10)
+
+/* The rows of c's panels `panels`; rows begin at a multiple of 32. strip [BP_STRIP_BYTES] is the thread's own. */
+void bp_block_product_compute(const bp_arithmetic *arithmetic, const bp_block_product *product, bp_span rows, bp_range panels,
+                              uint16_t *strip);
 
 #endif

@@ -36,36 +36,37 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
 }
 
 /* z of the last layer is no operand of a product. */
-static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
+                          uint16_t *strip)
 {
     const bp_layer *layer = &weights->layout->layer[number];
     bp_block_product product = {
-        .count = layer->k_panels,
-        .n = layer->n,
-        .panel = bp_pass_panel(pass),
+        .layer = layer,
+        .w = weights->parameters + layer->w,
         .left = pass->packed_a[number].across,
-        .right = weights->packed[number].down,
+        .panel = bp_pass_panel(pass),
         .end = end_of(weights, layer),
         .c = pass->a[number + 1],
         .packed = bp_packed_left(pass, number + 1),
     };
 
-    bp_block_product_compute(&weights->arithmetic, &product, rows, panels);
+    bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip);
 }
 
-void bp_forward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels)
+void bp_forward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
+                      uint16_t *strip)
 {
     if (weights->arithmetic.terms)
-        block_product(weights, number, pass, rows, panels);
+        block_product(weights, number, pass, rows, panels, strip);
     else
         product(weights, number, pass, rows, panels);
 }
 
-void bp_forward(const bp_weights *weights, const bp_pass *pass, bp_span rows)
+void bp_forward(const bp_weights *weights, const bp_pass *pass, bp_span rows, uint16_t *strip)
 {
     const bp_layout *layout = weights->layout;
 
     bp_forward_begin(weights, pass, rows);
     for (uint32_t i = 0; i < layout->layers; i++)
-        bp_forward_layer(weights, i, pass, rows, (bp_range){0, layout->layer[i].n_panels});
+        bp_forward_layer(weights, i, pass, rows, (bp_range){0, layout->layer[i].n_panels}, strip);
 }

@@ -18,6 +18,12 @@
 #include "memory.h"
 #include "weights.h"
 
+/* A matrix of r x c blocks as an operand, by the index that is summed. */
+typedef struct bp_packed {
+    uint16_t *across; /* its columns: [r][c] blocks */
+    uint16_t *down;   /* its rows:    [c][r] blocks */
+} bp_packed;
+
 typedef struct bp_pass {
     size_t ld; /* rows that there is room for */
     float *a[BP_LAYERS_MAX + 1];

@@ -19,132 +19,81 @@ bp_status bp_arithmetic_choose(bp_precision precision, bp_isa isa, bp_arithmetic
     return BP_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ memory */
-
-static size_t blocks_of(const bp_layer *layer)
-{
-    return (size_t)layer->k_panels * layer->n_panels;
-}
-
-static uint16_t *take_blocks(const bp_weights *weights, const bp_layer *layer, bp_arena *arena)
-{
-    return bp_arena_take(arena, blocks_of(layer), bp_block_elements(&weights->arithmetic) * sizeof(uint16_t));
-}
-
-static void carve_backward(bp_weights *weights, uint32_t i, bp_arena *arena)
+static void carve_layer(bp_weights *weights, uint32_t i, bp_arena *arena)
 {
     const bp_layer *layer = &weights->layout->layer[i];
 
-    if (weights->arithmetic.terms)
-        weights->packed[i].across = take_blocks(weights, layer, arena);
-    else
+    if (!weights->arithmetic.terms)
         weights->transposed[i] = bp_arena_take(arena, (size_t)layer->k_panels * layer->n, BP_PANEL * sizeof(float));
-}
-
-void bp_weights_carve_forward(bp_weights *weights, bp_arena *arena)
-{
-    for (uint32_t i = 0; weights->arithmetic.terms && i < weights->layout->layers; i++)
-        weights->packed[i].down = take_blocks(weights, &weights->layout->layer[i], arena);
 }
 
 void bp_weights_carve(bp_weights *weights, bp_arena *arena)
 {
-    bp_weights_carve_forward(weights, arena);
     for (uint32_t i = 1; i < weights->layout->layers; i++)
-        carve_backward(weights, i, arena);
+        carve_layer(weights, i, arena);
 }
 
 void bp_weights_carve_first(bp_weights *weights, bp_arena *arena)
 {
-    carve_backward(weights, 0, arena);
+    carve_layer(weights, 0, arena);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- tiles */
-
-/* A tile of W, and its place in the copies. */
-typedef struct place {
+/* A tile of W, and of W^T. */
+typedef struct weights_tile {
     size_t rows, columns;
     const float *from; /* [rows][32] */
-    size_t across;     /* floats or elements into the copy */
-    size_t down;
-} place;
+    float *to;         /* [columns][32], NULL where there is none */
+} weights_tile;
 
-static place place_of(const bp_weights *weights, const bp_layer *layer, size_t i, size_t j)
+static weights_tile tile_at(const bp_weights *weights, uint32_t number, size_t i, size_t j)
 {
-    size_t block = bp_block_elements(&weights->arithmetic);
+    const bp_layer *layer = &weights->layout->layer[number];
+    float *copy = weights->transposed[number];
 
-    return (place){
+    return (weights_tile){
         .rows = bp_size_min(BP_PANEL, layer->k - i * BP_PANEL),
         .columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL),
         .from = weights->parameters + layer->w + (j * layer->k + i * BP_PANEL) * BP_PANEL,
-        .across = weights->arithmetic.terms ? (i * layer->n_panels + j) * block : (i * layer->n + j * BP_PANEL) * BP_PANEL,
-        .down = (j * layer->k_panels + i) * block,
+        .to = copy ? copy + (i * layer->n + j * BP_PANEL) * BP_PANEL : NULL,
     };
 }
 
-/* For dL/dz W^T. */
-static void refresh_backward(const bp_weights *weights, uint32_t layer, const place *tile)
+static void refresh(const bp_weights *weights, const weights_tile *tile)
 {
-    const bp_arithmetic *a = &weights->arithmetic;
+    if (tile->to)
+        weights->arithmetic.kernels->transpose(tile->rows, tile->columns, tile->from, tile->to);
+}
 
-    if (a->terms)
-        a->blocks->pack[BP_PACK_RIGHT_TURNED](a->terms, tile->rows, tile->columns, tile->from,
-                                              weights->packed[layer].across + tile->across);
-    else
-        a->kernels->transpose(tile->rows, tile->columns, tile->from, weights->transposed[layer] + tile->across);
+static void begin(const bp_weights *weights, const weights_tile *tile)
+{
+    if (tile->to && tile->rows < BP_PANEL)
+        memset(tile->to, 0, tile->columns * BP_PANEL * sizeof(float));
+    refresh(weights, tile);
 }
 
 void bp_weights_refresh(const bp_weights *weights, uint32_t layer, size_t i, size_t j)
 {
-    const bp_arithmetic *a = &weights->arithmetic;
-    place tile = place_of(weights, &weights->layout->layer[layer], i, j);
-    uint16_t *down = weights->packed[layer].down;
-
-    if (down)
-        a->blocks->pack[BP_PACK_RIGHT](a->terms, tile.rows, tile.columns, tile.from, down + tile.down);
-    if (layer && (weights->transposed[layer] || weights->packed[layer].across))
-        refresh_backward(weights, layer, &tile);
-}
-
-/* Blocks are padded as they are packed. */
-static void clear_padding(const bp_weights *weights, uint32_t layer, const place *tile)
-{
-    if (weights->transposed[layer] && tile->rows < BP_PANEL)
-        memset(weights->transposed[layer] + tile->across, 0, tile->columns * BP_PANEL * sizeof(float));
+    weights_tile tile = tile_at(weights, layer, i, j);
+    if (layer)
+        refresh(weights, &tile);
 }
 
 void bp_weights_refresh_first(const bp_weights *weights, size_t i, size_t j)
 {
-    place tile = place_of(weights, &weights->layout->layer[0], i, j);
-
-    clear_padding(weights, 0, &tile);
-    refresh_backward(weights, 0, &tile);
+    weights_tile tile = tile_at(weights, 0, i, j);
+    begin(weights, &tile);
 }
 
 void bp_weights_begin(const bp_weights *weights, uint32_t layer, size_t i, size_t j)
 {
-    place tile = place_of(weights, &weights->layout->layer[layer], i, j);
-
+    weights_tile tile = tile_at(weights, layer, i, j);
     if (layer)
-        clear_padding(weights, layer, &tile);
-    bp_weights_refresh(weights, layer, i, j);
+        begin(weights, &tile);
 }
 
-static bp_stream lines_at(const void *first, size_t bytes)
+bp_stream bp_weights_stream(const bp_weights *weights, uint32_t layer, size_t i, size_t j)
 {
-    return (bp_stream){first, bytes / 256 * 4};
-}
-
-bp_stream *bp_weights_streams(const bp_weights *weights, uint32_t layer, size_t i, size_t j, bp_stream *next)
-{
-    place tile = place_of(weights, &weights->layout->layer[layer], i, j);
-    size_t block = bp_block_elements(&weights->arithmetic) * sizeof(uint16_t);
-
-    if (weights->packed[layer].down)
-        *next++ = lines_at(weights->packed[layer].down + tile.down, block);
-    if (layer && weights->packed[layer].across)
-        *next++ = lines_at(weights->packed[layer].across + tile.across, block);
-    if (layer && weights->transposed[layer])
-        *next++ = lines_at(weights->transposed[layer] + tile.across, tile.rows * BP_PANEL * sizeof(float));
-    return next;
+    weights_tile tile = tile_at(weights, layer, i, j);
+    size_t bytes = tile.rows * BP_PANEL * sizeof(float);
+    return (bp_stream){tile.to, layer && tile.to ? bytes / 256 * 4 : 0};
 }

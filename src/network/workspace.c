@@ -2,6 +2,7 @@
 #include "workspace.h"
 
 #include "batch.h"
+#include "block_product.h"
 #include "cpu.h"
 #include "error.h"
 #include "forward.h"
@@ -14,12 +15,12 @@ static void carve(bp_workspace *workspace, bp_arena *arena)
 {
     const bp_layer *last = &workspace->layout.layer[workspace->layout.layers - 1];
 
-    bp_weights_carve_forward(&workspace->weights, arena);
     workspace->seat = bp_arena_take(arena, workspace->threads, sizeof *workspace->seat);
     for (unsigned t = 0; t < workspace->threads; t++) {
         bp_seat seat;
         bp_pass_carve(&seat.pass, &workspace->layout, workspace->weights.arithmetic.terms, BP_BLOCK_ROWS, false, arena);
         seat.pass.d[workspace->layout.layers] = bp_arena_take(arena, last->n_panels * seat.pass.ld, BP_PANEL * sizeof(float));
+        seat.strip = workspace->weights.arithmetic.terms ? bp_arena_take(arena, 1, BP_STRIP_BYTES) : NULL;
         seat.weight = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(float));
         seat.losses = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(double));
         seat.values = bp_arena_take(arena, 2 * (size_t)last->n, sizeof(double));
@@ -97,18 +98,6 @@ typedef struct visit_work {
     void *context;
 } visit_work;
 
-/* The network may have changed since the last visit: its tiles are shared out, column of tiles by column. */
-static void copy_weights(const bp_weights *weights, bp_member member)
-{
-    for (uint32_t i = 0; i < weights->layout->layers; i++) {
-        bp_range panels = bp_team_range(member, weights->layout->layer[i].n_panels, 1);
-        for (size_t j = panels.first; j < panels.end; j++)
-            for (size_t k = 0; k < weights->layout->layer[i].k_panels; k++)
-                bp_weights_refresh(weights, i, k, j);
-    }
-    bp_team_barrier(member);
-}
-
 static void visit_blocks(void *context, bp_member member)
 {
     const visit_work *work = context;
@@ -120,14 +109,12 @@ static void visit_blocks(void *context, bp_member member)
     bp_range range = bp_team_range(member, work->rows.count, BP_BLOCK_ROWS);
 
     weights.parameters = work->network->parameters;
-    if (weights.arithmetic.terms)
-        copy_weights(&weights, member);
     bp_arithmetic_enter(&weights.arithmetic);
     for (size_t first = range.first; first < range.end; first += BP_BLOCK_ROWS) {
         bp_block_rows block = {seat, first, bp_size_min(BP_BLOCK_ROWS, range.end - first)};
         const uint64_t *rows = work->rows.index ? work->rows.index + first : NULL;
         bp_batch_gather(&batch, workspace->weights.arithmetic.kernels, work->examples, rows, first, 0, block.count);
-        bp_forward(&weights, pass, (bp_span){0, block.count});
+        bp_forward(&weights, pass, (bp_span){0, block.count}, seat->strip);
         work->visit(work->context, &block);
     }
     bp_arithmetic_leave(&weights.arithmetic);

@@ -13,10 +13,11 @@
 
 /* What one thread has to itself, for BP_BLOCK_ROWS rows. */
 typedef struct bp_seat {
-    bp_pass pass;   /* of d only the last, for targets and losses */
-    float *weight;  /* [BP_BLOCK_ROWS] */
-    double *losses; /* [BP_BLOCK_ROWS] */
-    double *values; /* [2, outputs] */
+    bp_pass pass;    /* of d only the last, for targets and losses */
+    uint16_t *strip; /* see block_product.h; in mixed precision */
+    float *weight;   /* [BP_BLOCK_ROWS] */
+    double *losses;  /* [BP_BLOCK_ROWS] */
+    double *values;  /* [2, outputs] */
 } bp_seat;
 
 struct bp_workspace {
@@ -25,7 +26,7 @@ struct bp_workspace {
     size_t bytes;
     bp_layout layout;
     bp_precision precision;
-    bp_weights weights; /* copies alone: the parameters are those of the network that is asked */
+    bp_weights weights; /* but for the parameters, which are those of the network that is asked */
     unsigned threads;
     unsigned generation;
     bp_seat *seat; /* [threads] */

@@ -93,14 +93,15 @@ static size_t gradients(const bp_layout *layout, const bp_plan *plan)
     return bytes;
 }
 
-/* Copies of the weights for training, but for the first layer's that a fit does not need, and for validation. */
+/* Copies of the weights, but for the first layer's that a fit does not need; strips of threads, validation's too. */
 static size_t packed(const bp_layout *layout, const bp_plan *plan)
 {
     bp_weights weights = {.arithmetic = plan->arithmetic, .layout = layout};
     bp_arena arena = {.base = NULL};
 
     bp_weights_carve(&weights, &arena);
-    bp_weights_carve_forward(&weights, &arena);
+    for (unsigned t = 0; plan->arithmetic.terms && t < 2 * plan->threads; t++)
+        bp_arena_take(&arena, 1, BP_STRIP_BYTES);
     return arena.used;
 }
 

@@ -47,6 +47,7 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     unsigned moments = trainer->plan.moments;
 
     bp_weights_carve(&trainer->weights, arena);
+    trainer->strip = trainer->plan.arithmetic.terms ? bp_arena_take(arena, trainer->plan.threads, BP_STRIP_BYTES) : NULL;
     trainer->moments.first = moments > 0 ? take_floats(arena, layout->floats) : NULL;
     trainer->moments.second = moments > 1 ? take_floats(arena, layout->floats) : NULL;
     trainer->snapshot = take_floats(arena, layout->floats);

@@ -64,11 +64,11 @@ static void through(bp_trainer *trainer, bp_member member, const bp_pass *pass, 
 
     gather(trainer, pass, span, row, minibatch);
     lap(trainer, member, BP_PHASE_GATHER, &since);
-    bp_forward(&trainer->weights, pass, span);
+    bp_forward(&trainer->weights, pass, span, bp_trainer_strip(trainer, member));
     lap(trainer, member, BP_PHASE_FORWARD, &since);
     lose(trainer, pass, span, row);
     lap(trainer, member, BP_PHASE_LOSS, &since);
-    bp_backward(&trainer->weights, pass, span, false);
+    bp_backward(&trainer->weights, pass, span, false, bp_trainer_strip(trainer, member));
     lap(trainer, member, BP_PHASE_BACKWARD, &since);
     bp_gradients_walk(&trainer->gradients, member, pass, span, row, minibatch->m);
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
@@ -86,7 +86,7 @@ static void forward_blocks(bp_trainer *trainer, bp_member member, size_t m)
         if (divided || bp_grid_divides_forward(plan, i, member))
             bp_team_barrier(member);
         divided = bp_grid_divides_forward(plan, i, member);
-        bp_forward_layer(&trainer->weights, i, &trainer->pass, block.rows, block.panels);
+        bp_forward_layer(&trainer->weights, i, &trainer->pass, block.rows, block.panels, bp_trainer_strip(trainer, member));
     }
     if (divided)
         bp_team_barrier(member);
@@ -104,7 +104,7 @@ static void backward_blocks(bp_trainer *trainer, bp_member member, size_t m)
         if (divided || bp_grid_divides_backward(plan, i, member))
             bp_team_barrier(member);
         divided = bp_grid_divides_backward(plan, i, member);
-        bp_backward_layer(&trainer->weights, i, &trainer->pass, block.rows, block.panels);
+        bp_backward_layer(&trainer->weights, i, &trainer->pass, block.rows, block.panels, bp_trainer_strip(trainer, member));
     }
 }
 
@@ -242,7 +242,7 @@ static size_t panels_together(const bp_trainer *trainer, bp_span rows)
     return bp_size_max(TOGETHER_BYTES / bp_gradients_panel_bytes(&trainer->plan, rows), 1);
 }
 
-#define STREAMS 7
+#define STREAMS 6
 
 static void add_stream(bp_stream **next, const void *first, size_t bytes)
 {
@@ -262,7 +262,8 @@ static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span r
     add_stream(&next, trainer->network->parameters + tile->w, bytes);
     add_stream(&next, moments->first ? moments->first + tile->w : NULL, bytes);
     add_stream(&next, moments->second ? moments->second + tile->w : NULL, bytes);
-    next = bp_weights_streams(&trainer->weights, tile->layer, tile->i, tile->j, next);
+    *next = bp_weights_stream(&trainer->weights, tile->layer, tile->i, tile->j);
+    next += next->lines > 0;
     if (tile->j)
         add_stream(&next,
                    (const unsigned char *)bp_gradients_panel(&trainer->plan, &trainer->pass, tile->layer, tile->j - 1, rows) +

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "block_product.h"
 #include "gradient.h"
 #include "hash.h"
 #include "network.h"
@@ -65,18 +66,19 @@ struct bp_trainer {
     bp_settings settings;
     bp_plan plan;
 
-    bp_weights weights;    /* the network's, and their copies */
-    bool first_copied;     /* the first layer's for dL/dx are up to date */
-    bp_moments moments;    /* [layout.floats] each */
-    float *gradient;       /* [layout.floats], dJ/dW and dJ/db of the separate calls; sums of long chains */
-    float *snapshot;       /* [layout.floats], parameters of the last epoch's end */
-    float *best;           /* [layout.floats], parameters of the best epoch */
+    bp_weights weights; /* the network's, and their copies */
+    bool first_copied;  /* the first layer's for dL/dx are up to date */
+    bp_moments moments; /* [layout.floats] each */
+    float *gradient;    /* [layout.floats], dJ/dW and dJ/db of the separate calls; sums of long chains */
+    float *snapshot;    /* [layout.floats], parameters of the last epoch's end */
+    float *best;        /* [layout.floats], parameters of the best epoch */
 
-    bp_pass pass;   /* the whole minibatch */
-    bp_pass *chunk; /* [threads], a thread's rows of the moment, where the plan takes them in chunks */
-    float *tiny;    /* [threads][BP_TINY_SCRATCH], where the plan says so */
-    float *weight;  /* [batch] */
-    double *losses; /* [batch], w L of each row */
+    bp_pass pass;    /* the whole minibatch */
+    bp_pass *chunk;  /* [threads], a thread's rows of the moment, where the plan takes them in chunks */
+    uint16_t *strip; /* [threads][BP_STRIP_BYTES], in mixed precision */
+    float *tiny;     /* [threads][BP_TINY_SCRATCH], where the plan says so */
+    float *weight;   /* [batch] */
+    double *losses;  /* [batch], w L of each row */
     bp_gradients gradients;
     bp_slot *slot; /* [threads] */
 
@@ -132,6 +134,12 @@ double bp_phase_cost(const bp_trainer *trainer, size_t m);
 /* Numbers of the next update into trainer->update: of the sum over m rows, or of a gradient where m is 1. rate <= 0: by
  * schedule. */
 void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate);
+
+/* The member's strip, see block_product.h. */
+static inline uint16_t *bp_trainer_strip(const bp_trainer *trainer, bp_member member)
+{
+    return trainer->strip ? trainer->strip + member.index * (BP_STRIP_BYTES / sizeof(uint16_t)) : NULL;
+}
 
 /* Seconds of a clock that never goes back. */
 double bp_clock(void);
