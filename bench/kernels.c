@@ -72,13 +72,13 @@ static float *take_random(size_t count)
 static void call_forward(void *context)
 {
     operands *o = context;
-    bp_forward(&o->weights, &o->pass, (bp_span){0, o->shape.m}, NULL);
+    bp_forward(&o->weights, &o->pass, (bp_span){0, o->shape.m}, (bp_strip){.room = NULL});
 }
 
 static void call_dx(void *context)
 {
     operands *o = context;
-    bp_backward(&o->weights, &o->pass, (bp_span){0, o->shape.m}, true, NULL);
+    bp_backward(&o->weights, &o->pass, (bp_span){0, o->shape.m}, true, (bp_strip){.room = NULL});
 }
 
 static void one_tile(const operands *o, size_t i, size_t j, float *dW)

@@ -41,7 +41,7 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
 }
 
 static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
-                          uint16_t *strip)
+                          bp_strip strip)
 {
     const bp_layer *layer = &weights->layout->layer[number];
     bp_block_product product = {
@@ -49,17 +49,18 @@ static void block_product(const bp_weights *weights, uint32_t number, const bp_p
         .turned = true,
         .w = weights->parameters + layer->w,
         .left = pass->packed_d[number + 1].across,
+        .right = bp_strip_right(weights, strip, number, true),
         .panel = bp_pass_panel(pass),
         .end = end_of(weights, number, pass),
         .c = pass->d[number],
         .packed = bp_packed_right(pass, number),
     };
 
-    bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip);
+    bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip.room);
 }
 
 void bp_backward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
-                       uint16_t *strip)
+                       bp_strip strip)
 {
     if (weights->arithmetic.terms)
         block_product(weights, number, pass, rows, panels, strip);
@@ -67,7 +68,7 @@ void bp_backward_layer(const bp_weights *weights, uint32_t number, const bp_pass
         product(weights, number, pass, rows, panels);
 }
 
-void bp_backward(const bp_weights *weights, const bp_pass *pass, bp_span rows, bool with_input, uint16_t *strip)
+void bp_backward(const bp_weights *weights, const bp_pass *pass, bp_span rows, bool with_input, bp_strip strip)
 {
     const bp_layout *layout = weights->layout;
 

@@ -58,6 +58,8 @@ void bp_pack_rows(const bp_arithmetic *arithmetic, size_t panel, bp_packed_rows 
 #define STAYING_BYTES ((size_t)1 << 20)
 #define STAYING_ROWS 512
 
+#define STRIP_BYTES ((size_t)128 << 10)
+
 /* Some rows of c, and a part of their chains. */
 typedef struct part {
     const bp_arithmetic *arithmetic;
@@ -65,7 +67,7 @@ typedef struct part {
     bp_span rows;
     bp_range panels;
     bp_span depth; /* blocks */
-    uint16_t *strip;
+    uint16_t *room;
 } part;
 
 static size_t blocks_of(bp_span rows)
@@ -91,16 +93,26 @@ static weights_tile tile_at(const bp_block_product *p, size_t summed, size_t j)
     };
 }
 
-/* W's part of panel j. */
-static void pack_strip(const part *t, size_t j)
+/* A part of panel j. */
+static void pack_strip(const bp_arithmetic *a, const bp_block_product *product, bp_span depth, size_t j, uint16_t *to)
 {
-    const bp_arithmetic *a = t->arithmetic;
-    bp_packing packing = t->product->turned ? BP_PACK_RIGHT_TURNED : BP_PACK_RIGHT;
+    bp_packing packing = product->turned ? BP_PACK_RIGHT_TURNED : BP_PACK_RIGHT;
 
-    for (size_t p = 0; p < t->depth.count; p++) {
-        weights_tile tile = tile_at(t->product, t->depth.first + p, j);
-        a->blocks->pack[packing](a->terms, tile.rows, tile.columns, tile.from, t->strip + p * bp_block_elements(a));
+    for (size_t p = 0; p < depth.count; p++) {
+        weights_tile tile = tile_at(product, depth.first + p, j);
+        a->blocks->pack[packing](a->terms, tile.rows, tile.columns, tile.from, to + p * bp_block_elements(a));
     }
+}
+
+/* The same, ready to be read. */
+static const uint16_t *strip_of(const part *t, size_t j)
+{
+    const bp_block_product *p = t->product;
+
+    if (p->right)
+        return p->right + (j * bp_block_product_count(p) + t->depth.first) * bp_block_elements(t->arithmetic);
+    pack_strip(t->arithmetic, p, t->depth, j, t->room);
+    return t->room;
 }
 
 /* Streams of one product: c, and tiles of W, so many at most. */
@@ -121,7 +133,7 @@ static void look_ahead(const part *t, bp_span block, size_t j, const float *c, b
 
     if (t->depth.first && row + 1 < rows)
         *next++ = stream_of(c + BP_BLOCK_TERM, BP_PANEL);
-    for (size_t p = first; p < bp_size_min(end, first + TILES_AHEAD) && j + 1 < t->panels.end; p++) {
+    for (size_t p = first; !t->product->right && p < bp_size_min(end, first + TILES_AHEAD) && j + 1 < t->panels.end; p++) {
         weights_tile tile = tile_at(t->product, t->depth.first + p, j + 1);
         *next++ = stream_of(tile.from, tile.rows);
     }
@@ -129,7 +141,7 @@ static void look_ahead(const part *t, bp_span block, size_t j, const float *c, b
 }
 
 /* One block of c. */
-static void compute_block(const part *t, bp_span block, size_t j)
+static void compute_block(const part *t, bp_span block, size_t j, const uint16_t *right)
 {
     const bp_arithmetic *a = t->arithmetic;
     const bp_block_product *p = t->product;
@@ -144,7 +156,7 @@ static void compute_block(const part *t, bp_span block, size_t j)
         end.a += at;
     look_ahead(t, block, j, p->c + at, ahead);
     a->blocks->product(block.count, a->terms, t->depth.count,
-                       p->left + (block.first / BP_PANEL * count + t->depth.first) * bp_block_elements(a), t->strip, chain, &end,
+                       p->left + (block.first / BP_PANEL * count + t->depth.first) * bp_block_elements(a), right, chain, &end,
                        ahead, p->c + at);
     if (chain & BP_CHAIN_LAST)
         pack_block(a, &p->packed, p->turned ? p->layer->k : p->layer->n, j, block, p->c + at);
@@ -153,9 +165,9 @@ static void compute_block(const part *t, bp_span block, size_t j)
 static void compute_part(const part *t)
 {
     for (size_t j = t->panels.first; j < t->panels.end; j++) {
-        pack_strip(t, j);
+        const uint16_t *right = strip_of(t, j);
         for (size_t row = 0; row < t->rows.count; row += BP_PANEL)
-            compute_block(t, block_rows(t->rows, row), j);
+            compute_block(t, block_rows(t->rows, row), j, right);
     }
 }
 
@@ -167,21 +179,68 @@ static size_t equal_part(size_t count, size_t most)
 }
 
 /* All chains of some rows: as much of a row at a time as fits both a strip and, of all rows, L2. */
-static void compute_rows(const bp_arithmetic *a, const bp_block_product *p, bp_span rows, bp_range panels, uint16_t *strip)
+static void compute_rows(const bp_arithmetic *a, const bp_block_product *p, bp_span rows, bp_range panels, uint16_t *room)
 {
     size_t block = bp_block_elements(a) * sizeof(uint16_t), count = bp_block_product_count(p);
-    size_t depth = equal_part(count, bp_size_min(STAYING_BYTES / blocks_of(rows), BP_STRIP_BYTES) / block);
+    size_t depth = equal_part(count, bp_size_min(STAYING_BYTES / blocks_of(rows), STRIP_BYTES) / block);
 
     for (size_t done = 0; done < count; done += depth)
-        compute_part(&(part){a, p, rows, panels, {done, bp_size_min(depth, count - done)}, strip});
+        compute_part(&(part){a, p, rows, panels, {done, bp_size_min(depth, count - done)}, room});
 }
 
 void bp_block_product_compute(const bp_arithmetic *arithmetic, const bp_block_product *product, bp_span rows, bp_range panels,
-                              uint16_t *strip)
+                              uint16_t *room)
 {
     size_t height = rows.count ? BP_PANEL * equal_part(blocks_of(rows), STAYING_ROWS / BP_PANEL) : 1;
 
     assert(!rows.count || rows.first % BP_PANEL == 0);
     for (size_t row = 0; row < rows.count; row += height)
-        compute_rows(arithmetic, product, (bp_span){rows.first + row, bp_size_min(height, rows.count - row)}, panels, strip);
+        compute_rows(arithmetic, product, (bp_span){rows.first + row, bp_size_min(height, rows.count - row)}, panels, room);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- strips */
+
+static size_t tiles_before(const bp_layout *layout, uint32_t layer)
+{
+    size_t tiles = 0;
+
+    for (uint32_t i = 0; i < layer; i++)
+        tiles += (size_t)layout->layer[i].k_panels * layout->layer[i].n_panels;
+    return tiles;
+}
+
+size_t bp_strip_bytes(const bp_layout *layout, const bp_arithmetic *arithmetic, bool whole)
+{
+    return whole ? 2 * tiles_before(layout, layout->layers) * bp_block_elements(arithmetic) * sizeof(uint16_t) : STRIP_BYTES;
+}
+
+static uint16_t *place_of(const bp_weights *weights, bp_strip strip, uint32_t layer, bool turned)
+{
+    size_t tiles = tiles_before(weights->layout, layer) + (turned ? tiles_before(weights->layout, weights->layout->layers) : 0);
+    return strip.room + tiles * bp_block_elements(&weights->arithmetic);
+}
+
+const uint16_t *bp_strip_right(const bp_weights *weights, bp_strip strip, uint32_t layer, bool turned)
+{
+    return strip.whole ? place_of(weights, strip, layer, turned) : NULL;
+}
+
+static void fill_layer(const bp_weights *weights, bp_strip strip, uint32_t number, bool turned)
+{
+    const bp_layer *layer = &weights->layout->layer[number];
+    bp_block_product product = {.layer = layer, .turned = turned, .w = weights->parameters + layer->w};
+    size_t count = bp_block_product_count(&product), panels = turned ? layer->k_panels : layer->n_panels;
+    uint16_t *to = place_of(weights, strip, number, turned);
+
+    for (size_t j = 0; j < panels; j++)
+        pack_strip(&weights->arithmetic, &product, (bp_span){0, count}, j,
+                   to + j * count * bp_block_elements(&weights->arithmetic));
+}
+
+void bp_strip_fill(const bp_weights *weights, bp_strip strip)
+{
+    for (uint32_t i = 0; i < weights->layout->layers; i++) {
+        fill_layer(weights, strip, i, false);
+        fill_layer(weights, strip, i, true);
+    }
 }

@@ -23,13 +23,14 @@ bp_packed_rows bp_packed_right(const bp_pass *pass, uint32_t number);
 /* Packs rows of `from` [panels][ld][32], which has n columns; rows begin at a multiple of 32. */
 void bp_pack_rows(const bp_arithmetic *arithmetic, size_t panel, bp_packed_rows packed, const float *from, size_t n, bp_span rows);
 
-/* c = a W, or c = a W^T. The tiles of W are packed just before they are used: copies of all of W would be written by each update
- * and be read by the next step, 4 bytes an element and term, out of L3 (784-1024-1024-1024-10 in bf16x3). */
+/* c = a W, or c = a W^T. Tiles of W are packed just before they are used: copies of all of W would be written by each update and
+ * read by the next step, two bytes an element and term each way, out of L3 (784-512-10 in bf16x3 on two threads: 774 us, so 660). */
 typedef struct bp_block_product {
     const bp_layer *layer;
     bool turned;           /* W^T */
     const float *w;        /* the layer's W: [n panels][k][32] */
     const uint16_t *left;  /* a: [row blocks][panels of the summed index] blocks */
+    const uint16_t *right; /* W or W^T: [panels of c][panels of the summed index] blocks; NULL: packed in parts */
     size_t panel;          /* floats from one panel of c to the next */
     bp_end end;            /* bias [panels][32] or NULL, a of c's shape or NULL */
     float *c;              /* [panels][ld][32] */
@@ -42,11 +43,23 @@ static inline size_t bp_block_product_count(const bp_block_product *product)
     return product->turned ? product->layer->n_panels : product->layer->k_panels;
 }
 
-/* What a thread packs tiles of W into. */
-#define BP_STRIP_BYTES ((size_t)128 << 10)
-
-/* The rows of c's panels `panels`; rows begin at a multiple of 32. strip [BP_STRIP_BYTES] is the thread's own. */
+/* The rows of c's panels `panels`; rows begin at a multiple of 32. `room` is a strip's. */
 void bp_block_product_compute(const bp_arithmetic *arithmetic, const bp_block_product *product, bp_span rows, bp_range panels,
-                              uint16_t *strip);
+                              uint16_t *room);
+
+/* What a thread packs W into: a strip of it at a time, or all layers at once, where it takes many rows through a small network, a
+ * few at a time. */
+typedef struct bp_strip {
+    uint16_t *room; /* [bp_strip_bytes]; NULL in f32 */
+    bool whole;
+} bp_strip;
+
+size_t bp_strip_bytes(const bp_layout *layout, const bp_arithmetic *arithmetic, bool whole);
+
+/* Packs all layers into a whole one. */
+void bp_strip_fill(const bp_weights *weights, bp_strip strip);
+
+/* A layer's W or W^T in a whole one; NULL where it is not. */
+const uint16_t *bp_strip_right(const bp_weights *weights, bp_strip strip, uint32_t layer, bool turned);
 
 #endif

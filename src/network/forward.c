@@ -37,24 +37,25 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
 
 /* z of the last layer is no operand of a product. */
 static void block_product(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
-                          uint16_t *strip)
+                          bp_strip strip)
 {
     const bp_layer *layer = &weights->layout->layer[number];
     bp_block_product product = {
         .layer = layer,
         .w = weights->parameters + layer->w,
         .left = pass->packed_a[number].across,
+        .right = bp_strip_right(weights, strip, number, false),
         .panel = bp_pass_panel(pass),
         .end = end_of(weights, layer),
         .c = pass->a[number + 1],
         .packed = bp_packed_left(pass, number + 1),
     };
 
-    bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip);
+    bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip.room);
 }
 
 void bp_forward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
-                      uint16_t *strip)
+                      bp_strip strip)
 {
     if (weights->arithmetic.terms)
         block_product(weights, number, pass, rows, panels, strip);
@@ -62,7 +63,7 @@ void bp_forward_layer(const bp_weights *weights, uint32_t number, const bp_pass 
         product(weights, number, pass, rows, panels);
 }
 
-void bp_forward(const bp_weights *weights, const bp_pass *pass, bp_span rows, uint16_t *strip)
+void bp_forward(const bp_weights *weights, const bp_pass *pass, bp_span rows, bp_strip strip)
 {
     const bp_layout *layout = weights->layout;
 

@@ -2,7 +2,6 @@
 #include "workspace.h"
 
 #include "batch.h"
-#include "block_product.h"
 #include "cpu.h"
 #include "error.h"
 #include "forward.h"
@@ -10,6 +9,12 @@
 #include "machine.h"
 #include "network.h"
 #include "size.h"
+
+static bp_strip take_strip(const bp_workspace *workspace, bp_arena *arena)
+{
+    const bp_arithmetic *a = &workspace->weights.arithmetic;
+    return (bp_strip){.room = a->terms ? bp_arena_take(arena, 1, bp_strip_bytes(&workspace->layout, a, false)) : NULL};
+}
 
 static void carve(bp_workspace *workspace, bp_arena *arena)
 {
@@ -20,7 +25,7 @@ static void carve(bp_workspace *workspace, bp_arena *arena)
         bp_seat seat;
         bp_pass_carve(&seat.pass, &workspace->layout, workspace->weights.arithmetic.terms, BP_BLOCK_ROWS, false, arena);
         seat.pass.d[workspace->layout.layers] = bp_arena_take(arena, last->n_panels * seat.pass.ld, BP_PANEL * sizeof(float));
-        seat.strip = workspace->weights.arithmetic.terms ? bp_arena_take(arena, 1, BP_STRIP_BYTES) : NULL;
+        seat.strip = take_strip(workspace, arena);
         seat.weight = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(float));
         seat.losses = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(double));
         seat.values = bp_arena_take(arena, 2 * (size_t)last->n, sizeof(double));

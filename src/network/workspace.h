@@ -4,8 +4,8 @@
 #ifndef BP_WORKSPACE_H
 #define BP_WORKSPACE_H
 
+#include "block_product.h"
 #include "examples.h"
-#include "pass.h"
 #include "team.h"
 
 #define BP_BLOCK_ROWS 256   /* 256 rows of 784 columns are 0.8 MiB: they stay in L2 beside the weights */
@@ -13,11 +13,11 @@
 
 /* What one thread has to itself, for BP_BLOCK_ROWS rows. */
 typedef struct bp_seat {
-    bp_pass pass;    /* of d only the last, for targets and losses */
-    uint16_t *strip; /* see block_product.h; in mixed precision */
-    float *weight;   /* [BP_BLOCK_ROWS] */
-    double *losses;  /* [BP_BLOCK_ROWS] */
-    double *values;  /* [2, outputs] */
+    bp_pass pass; /* of d only the last, for targets and losses */
+    bp_strip strip;
+    float *weight;  /* [BP_BLOCK_ROWS] */
+    double *losses; /* [BP_BLOCK_ROWS] */
+    double *values; /* [2, outputs] */
 } bp_seat;
 
 struct bp_workspace {

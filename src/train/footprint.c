@@ -100,8 +100,10 @@ static size_t packed(const bp_layout *layout, const bp_plan *plan)
     bp_arena arena = {.base = NULL};
 
     bp_weights_carve(&weights, &arena);
-    for (unsigned t = 0; plan->arithmetic.terms && t < 2 * plan->threads; t++)
-        bp_arena_take(&arena, 1, BP_STRIP_BYTES);
+    for (unsigned t = 0; plan->arithmetic.terms && t < plan->threads; t++) {
+        bp_arena_take(&arena, 1, bp_strip_bytes(layout, &plan->arithmetic, plan->packs_whole));
+        bp_arena_take(&arena, 1, bp_strip_bytes(layout, &plan->arithmetic, false));
+    }
     return arena.used;
 }
 

@@ -30,6 +30,19 @@ static void carve_chunks(bp_trainer *trainer, const bp_layout *layout, bp_arena 
     }
 }
 
+static void carve_strips(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
+{
+    const bp_plan *plan = &trainer->plan;
+    size_t bytes = bp_strip_bytes(layout, &plan->arithmetic, plan->packs_whole);
+
+    trainer->strip = plan->arithmetic.terms ? bp_arena_take(arena, plan->threads, sizeof(bp_strip)) : NULL;
+    for (unsigned t = 0; plan->arithmetic.terms && t < plan->threads; t++) {
+        bp_strip strip = {bp_arena_take(arena, 1, bytes), plan->packs_whole};
+        if (trainer->strip)
+            trainer->strip[t] = strip;
+    }
+}
+
 /* What only the separate calls use: a fit does not touch it, so it stands behind all else, where no page is shared. */
 static void carve_parts(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 {
@@ -47,7 +60,7 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     unsigned moments = trainer->plan.moments;
 
     bp_weights_carve(&trainer->weights, arena);
-    trainer->strip = trainer->plan.arithmetic.terms ? bp_arena_take(arena, trainer->plan.threads, BP_STRIP_BYTES) : NULL;
+    carve_strips(trainer, layout, arena);
     trainer->moments.first = moments > 0 ? take_floats(arena, layout->floats) : NULL;
     trainer->moments.second = moments > 1 ? take_floats(arena, layout->floats) : NULL;
     trainer->snapshot = take_floats(arena, layout->floats);

@@ -36,6 +36,16 @@ typedef struct forward_work {
     float *y_hat;
 } forward_work;
 
+/* The weights may have changed since the last call. */
+static bp_strip filled_strip(const bp_trainer *trainer, bp_member member)
+{
+    bp_strip strip = bp_trainer_strip(trainer, member);
+
+    if (strip.whole)
+        bp_strip_fill(&trainer->weights, strip);
+    return strip;
+}
+
 static void forward_rows(void *context, bp_member member)
 {
     const forward_work *work = context;
@@ -48,7 +58,7 @@ static void forward_rows(void *context, bp_member member)
 
     bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, work->examples, NULL, rows.first, rows.first, span.count);
     bp_arithmetic_enter(&trainer->plan.arithmetic);
-    bp_forward(&trainer->weights, pass, span, bp_trainer_strip(trainer, member));
+    bp_forward(&trainer->weights, pass, span, filled_strip(trainer, member));
     bp_arithmetic_leave(&trainer->plan.arithmetic);
     if (work->y_hat)
         bp_pass_unpack(pass, pass->a[layout->layers], span, outputs_of(trainer), work->y_hat + rows.first * outputs_of(trainer));
@@ -169,7 +179,7 @@ static void backward_rows(const backward_work *work, bp_member member)
 
     if (work->targets.examples)
         gather_targets(&work->targets, rows);
-    bp_backward(&trainer->weights, &trainer->pass, span, work->d_x != NULL, bp_trainer_strip(trainer, member));
+    bp_backward(&trainer->weights, &trainer->pass, span, work->d_x != NULL, filled_strip(trainer, member));
     if (work->d_x)
         bp_pass_unpack(&trainer->pass, trainer->pass.d[0], span, layout->layer[0].k, work->d_x + rows.first * layout->layer[0].k);
     bp_gradients_begin(&trainer->gradients, member);

@@ -145,6 +145,8 @@ static bool rows_in_phases(bp_trainer *trainer, bp_member member, bp_range rows,
 
     if (!chunk)
         together(trainer, member, (bp_span){rows.first, rows.end - rows.first}, minibatch);
+    if (trainer->plan.packs_whole)
+        bp_strip_fill(&trainer->weights, bp_trainer_strip(trainer, member));
     for (size_t row = rows.first; chunk && row < rows.end; row += chunk)
         through(trainer, member, &trainer->chunk[member.index], (bp_span){0, bp_size_min(chunk, rows.end - row)}, row, minibatch);
     return all_finite(trainer->losses, rows);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "block_product.h"
 #include "error.h"
 #include "footprint.h"
 #include "grid.h"
@@ -68,7 +69,8 @@ static size_t whole_rows(const bp_plan *plan)
 
 /* Bytes of a and dL/dz that a thread takes through the network at a time: half of a usual L2, beside W and the buffers. */
 #define CHUNK_BYTES ((size_t)1 << 20)
-#define CHUNK_ROWS 64 /* at least: shorter chains of dW would rest in memory too often */
+#define WHOLE_BYTES ((size_t)512 << 10) /* of weights that a thread packs for all of its chunks at once */
+#define CHUNK_ROWS 64                   /* at least: shorter chains of dW would rest in memory too often */
 
 /* A shard's rows, halved until they fit. */
 static size_t chunk_rows(const bp_layout *layout, const bp_plan *plan)
@@ -94,6 +96,7 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
             plan->grain = bp_size_max(plan->grain, layer->shard_rows);
     }
     plan->chunk = !buffers ? 0 : plan->tiny ? plan->grain : chunk_rows(layout, plan);
+    plan->packs_whole = plan->chunk && bp_strip_bytes(layout, &plan->arithmetic, true) <= WHOLE_BYTES;
     plan->blocks = buffers ? bp_fold_blocks(most) : 0;
     plan->levels = bp_fold_blocks(most);
 }

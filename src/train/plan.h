@@ -28,10 +28,11 @@ typedef struct bp_layer_plan {
 typedef struct bp_plan {
     bp_arithmetic arithmetic;
     unsigned threads;
-    size_t batch; /* rows of a minibatch, at most */
-    size_t grain; /* threads' rows are cut at multiples of it */
-    size_t chunk; /* rows that a thread takes through the network at a time; 0: all of its rows at once */
-    bool tiny;    /* shards take the path of tiny.h */
+    size_t batch;     /* rows of a minibatch, at most */
+    size_t grain;     /* threads' rows are cut at multiples of it */
+    size_t chunk;     /* rows that a thread takes through the network at a time; 0: all of its rows at once */
+    bool tiny;        /* shards take the path of tiny.h */
+    bool packs_whole; /* in mixed precision: each thread packs all weights once a step */
     size_t tiles;
     bp_layer_plan layer[BP_LAYERS_MAX];
     unsigned blocks;     /* gradient buffers of a thread; 0 where no layer is buffered */

@@ -75,7 +75,7 @@ struct bp_trainer {
 
     bp_pass pass;    /* the whole minibatch */
     bp_pass *chunk;  /* [threads], a thread's rows of the moment, where the plan takes them in chunks */
-    uint16_t *strip; /* [threads][BP_STRIP_BYTES], in mixed precision */
+    bp_strip *strip; /* [threads], in mixed precision */
     float *tiny;     /* [threads][BP_TINY_SCRATCH], where the plan says so */
     float *weight;   /* [batch] */
     double *losses;  /* [batch], w L of each row */
@@ -135,10 +135,10 @@ double bp_phase_cost(const bp_trainer *trainer, size_t m);
  * schedule. */
 void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate);
 
-/* The member's strip, see block_product.h. */
-static inline uint16_t *bp_trainer_strip(const bp_trainer *trainer, bp_member member)
+/* The member's strip; empty in f32. */
+static inline bp_strip bp_trainer_strip(const bp_trainer *trainer, bp_member member)
 {
-    return trainer->strip ? trainer->strip + member.index * (BP_STRIP_BYTES / sizeof(uint16_t)) : NULL;
+    return trainer->strip ? trainer->strip[member.index] : (bp_strip){.room = NULL};
 }
 
 /* Seconds of a clock that never goes back. */
