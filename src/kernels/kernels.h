@@ -102,12 +102,10 @@ typedef struct bp_kernels {
                          const bp_end *end, const float *ahead, float *c);
 
     /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. `ahead`: streams that the caller
-     * will read soon, up to one without lines, or NULL; as much of them as there are steps for is brought to L2 meanwhile. */
+     * will read soon, up to one without lines, or NULL; as much of them as there are steps for is brought to L2 meanwhile.
+     * total [32], or NULL: chains over p < m of b[32 p + .], and 0 behind `columns`. */
     void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
-                            const bp_stream *ahead, float *c);
-
-    /* c [32] = chains over p < m of b[32 p + .], and 0 behind `columns`. */
-    void (*sum_rows)(size_t m, const float *b, size_t columns, bp_chain chain, float *c);
+                            const bp_stream *ahead, float *c, float *total);
 
     /* left [count] += right [count]; counts of all element-wise kernels are multiples of 32. */
     void (*add)(size_t count, float *left, const float *right);

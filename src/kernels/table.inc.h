@@ -27,7 +27,6 @@ const bp_kernels ISA(bp_kernels) = {
     .name = &NAME_OF(ISA(x))[2],
     .product_rows = product_rows,
     .product_columns = product_columns,
-    .sum_rows = sum_rows,
     .add = add,
     .activate = {identity_activate, relu_activate, leaky_relu_activate, sigmoid_activate, tanh_activate},
     .slope = {identity_descend, relu_descend, leaky_relu_descend, sigmoid_descend, tanh_descend},

@@ -315,7 +315,7 @@ INLINED void gradient_group(const bp_tiny *t, const group *g, float *dw1, float 
     for (size_t column = 0; column < t->n; column += VL)
         fused_first_tiles[height - 1](t, g, column, dw1, db1, dw2);
     if (height < t->k)
-        product_columns(t->k - height, g->rows, g->x + height, g->d, t->n, g->chain, NULL, dw1 + 32 * height);
+        product_columns(t->k - height, g->rows, g->x + height, g->d, t->n, g->chain, NULL, dw1 + 32 * height, NULL);
 }
 
 static bool tiny(const bp_tiny *t, const bp_tiny_rows *from, size_t m, float *gradient, double *losses)

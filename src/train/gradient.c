@@ -34,24 +34,17 @@ static const float *panel_at(const bp_pass *pass, const float *block, size_t pan
     return block + panel * bp_pass_panel(pass) + row * BP_PANEL;
 }
 
-/* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains. Columns behind the last are 0. */
-static void tile_weights(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                         bp_chain chain, size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
+/* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains, and with it db [32] of panel j, where it is not NULL.
+ * Columns behind the last are 0. */
+static void tile_sums(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+                      bp_chain chain, size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW, float *db)
 {
     size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
 
     if (columns < BP_PANEL && chain & BP_CHAIN_FIRST)
         memset(dW, 0, h * BP_PANEL * sizeof(float));
     kernels->product_columns(h, rows.count, panel_at(pass, pass->a[number], i, rows.first),
-                             panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, ahead, dW);
-}
-
-/* db [32] of panel j. */
-static void tile_biases(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                        bp_chain chain, size_t j, float *db)
-{
-    size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
-    kernels->sum_rows(rows.count, panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, db);
+                             panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, ahead, dW, db);
 }
 
 static size_t tile_height(const bp_layer *layer, size_t i)
@@ -66,9 +59,8 @@ static void shard_gradient(const bp_kernels *kernels, const bp_layer *layer, uin
     for (size_t j = 0; j < layer->n_panels; j++) {
         float *panel = buffer + layer->w + j * layer->k * BP_PANEL;
         for (size_t i = 0; i < layer->k_panels; i++)
-            tile_weights(kernels, layer, number, pass, rows, chain, i, j, tile_height(layer, i), NULL,
-                         panel + i * BP_PANEL * BP_PANEL);
-        tile_biases(kernels, layer, number, pass, rows, chain, j, buffer + layer->b + j * BP_PANEL);
+            tile_sums(kernels, layer, number, pass, rows, chain, i, j, tile_height(layer, i), NULL, panel + i * BP_PANEL * BP_PANEL,
+                      i == 0 ? buffer + layer->b + j * BP_PANEL : NULL);
     }
 }
 
@@ -162,9 +154,8 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
-        tile_weights(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows, ahead, sum);
-        if (tile->i == 0)
-            tile_biases(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->j, sum + used);
+        tile_sums(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows,
+                  row + shard.count == m ? ahead : NULL, sum, tile->i == 0 ? sum + used : NULL);
         bp_fold_push(&fold, kernels, floats, (bp_node){row / shard_rows, 0, sum});
     }
     tile->dW = bp_fold_total(&fold, kernels, floats);
@@ -181,11 +172,8 @@ static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span r
     bp_chain chain = bp_chain_at(rows.first, rows.count, m);
 
     tile->dW = gradients->resting + tile->w;
-    tile_weights(kernels, layer, tile->layer, pass, rows, chain, tile->i, tile->j, tile->rows, ahead, tile->dW);
-    if (tile->i == 0) {
-        tile->db = gradients->resting + tile->b;
-        tile_biases(kernels, layer, tile->layer, pass, rows, chain, tile->j, tile->db);
-    }
+    tile->db = tile->i == 0 ? gradients->resting + tile->b : NULL;
+    tile_sums(kernels, layer, tile->layer, pass, rows, chain, tile->i, tile->j, tile->rows, ahead, tile->dW, tile->db);
 }
 
 /* Rows of a long chain that are walked at a time: 1,024 rows of one panel are 128 KiB. */

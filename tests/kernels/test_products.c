@@ -24,7 +24,7 @@ enum { MOST = 100, PANELS = 4, ROOM = PANELS * 32 * (MOST + 5) };
 typedef struct subject {
     const bp_kernels *tables[TABLES_MOST];
     size_t table_count;
-    fence a_fence, b_fence, c_fence, bias_fence;
+    fence a_fence, b_fence, c_fence, bias_fence, total_fence;
     size_t m, k, a_panel;
     float *a, *b, *bias;
     float plain[32 * MOST]; /* without a bias */
@@ -38,6 +38,7 @@ static void begin(subject *s)
     s->b_fence = fence_make(32 * MOST * sizeof(float));
     s->c_fence = fence_make(32 * MOST * sizeof(float));
     s->bias_fence = fence_make(32 * sizeof(float));
+    s->total_fence = fence_make(32 * sizeof(float));
 }
 
 static void end(const subject *s)
@@ -46,6 +47,7 @@ static void end(const subject *s)
     fence_free(&s->b_fence);
     fence_free(&s->c_fence);
     fence_free(&s->bias_fence);
+    fence_free(&s->total_fence);
 }
 
 static float a_by_rows(const subject *s, size_t i, size_t p)
@@ -138,12 +140,12 @@ static void check_columns(const subject *s, size_t columns)
     for (size_t t = 0; t < s->table_count; t++) {
         const bp_kernels *table = s->tables[t];
         float *c = fresh_c(s);
-        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c);
+        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c, NULL);
         assert_columns(s, table, c, s->plain, columns, "columns");
         for (size_t lines = 4; lines <= 256; lines *= 4) { /* fewer and more than there are steps for */
             const bp_stream ahead[] = {{s->a, lines / 16 * 4}, {s->b, lines}, {s->a, 4}, {NULL, 0}};
             c = fresh_c(s);
-            table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, ahead + (lines < 16), c);
+            table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, ahead + (lines < 16), c, NULL);
             assert_columns(s, table, c, s->plain, columns, "columns with streams");
         }
     }
@@ -238,7 +240,7 @@ static void check_columns_in_blocks(const subject *s, size_t block)
         for (size_t done = 0; done < s->k; done += block) {
             size_t until = done + block < s->k ? done + block : s->k;
             s->tables[t]->product_columns(s->m, until - done, s->a + 32 * done, s->b + 32 * done, 32, chain_of(done, until, s->k),
-                                          (bp_stream[]){{s->b, 4}, {s->a, 8}, {NULL, 0}}, c);
+                                          (bp_stream[]){{s->b, 4}, {s->a, 8}, {NULL, 0}}, c, NULL);
         }
         assert_columns(s, s->tables[t], c, s->plain, 32, "columns in blocks");
     }
@@ -264,36 +266,56 @@ Test(products, cut_into_blocks_have_the_bits_of_the_whole)
 
 /* ------------------------------------------------------------------------------------------------------- sums of rows */
 
-static void check_sums(const subject *s, size_t columns)
+/* The products' last row is that of the sums: total's floats end at the fence. */
+static void check_totals(const subject *s, size_t columns, const float *totals)
 {
+    const bp_stream ahead[] = {{s->b, 8}, {NULL, 0}};
+    size_t half = s->k / 2;
+
     for (size_t t = 0; t < s->table_count; t++) {
-        size_t half = s->k / 2;
-        float *c = fresh_c(s);
-        s->tables[t]->sum_rows(s->k, s->b, columns, BP_CHAIN_WHOLE, c);
-        assert_columns(s, s->tables[t], c, s->plain, 32, "sums");
-        s->tables[t]->sum_rows(half, s->b, columns, BP_CHAIN_FIRST, fresh_c(s));
-        s->tables[t]->sum_rows(s->k - half, s->b + 32 * half, columns, BP_CHAIN_LAST, c);
-        assert_columns(s, s->tables[t], c, s->plain, 32, "sums of halves");
+        const bp_kernels *table = s->tables[t];
+        float *c = fresh_c(s), *total = fence_floats(&s->total_fence, 32, t % 2);
+        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c, total);
+        assert_columns(s, table, c, s->plain, columns, "columns beside sums");
+        cr_assert_eq(first_difference(total, totals, 32), 32, "%s: sums beside %zu x %zu", table->name, s->m, columns);
+        for (size_t j = 0; j < 32; j++)
+            total[j] = NAN;
+        c = fresh_c(s);
+        table->product_columns(s->m, half, s->a, s->b, columns, BP_CHAIN_FIRST, ahead, c, total);
+        table->product_columns(s->m, s->k - half, s->a + 32 * half, s->b + 32 * half, columns, BP_CHAIN_LAST, ahead, c, total);
+        assert_columns(s, table, c, s->plain, columns, "columns beside sums, in halves");
+        cr_assert_eq(first_difference(total, totals, 32), 32, "%s: halves beside %zu x %zu", table->name, s->m, columns);
     }
 }
 
-Test(products, sums_of_rows_are_chains_with_zeros_behind_them)
+static void check_all_totals(const subject *s)
+{
+    for (size_t columns = 1; columns <= 32; columns++) {
+        float totals[32];
+        for (size_t j = 0; j < 32; j++) {
+            float sum = 0.0f;
+            for (size_t r = 0; r < s->k; r++)
+                sum += s->b[32 * r + j];
+            totals[j] = j < columns ? sum + 0.0f : 0.0f;
+        }
+        check_totals(s, columns, totals);
+    }
+}
+
+Test(products, sums_of_rows_beside_them_are_chains_with_zeros_behind_them)
 {
     static subject s;
 
     begin(&s);
     for (fill_kind kind = 0; kind < FILL_KINDS; kind++)
-        for (size_t p = 0; p < DEPTHS; p++)
-            for (size_t columns = 1; columns <= 32; columns++) {
-                place(&s, 1, depths[p], 32, kind);
-                for (size_t j = 0; j < 32; j++) {
-                    float sum = 0.0f;
-                    for (size_t r = 0; r < s.k; r++)
-                        sum += s.b[32 * r + j];
-                    s.plain[j] = j < columns ? sum + 0.0f : 0.0f;
-                }
-                check_sums(&s, columns);
-            }
+        for (size_t p = 0; p < DEPTHS; p++) {
+            place_columns(&s, 1 + (5 * p + kind) % 32, depths[p], kind);
+            check_all_totals(&s);
+        }
+    for (size_t h = 1; h <= 32; h++) {
+        place_columns(&s, h, 17, FILL_ORDINARY);
+        check_all_totals(&s);
+    }
     end(&s);
 }
 
