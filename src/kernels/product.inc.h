@@ -81,7 +81,7 @@ INLINED void tile_relu(size_t rows, size_t vectors, const bp_end *end, const flo
         for (size_t i = 0; i < rows; i++)
             UNROLLED
             for (size_t v = 0; v < vectors; v++)
-                sums[i][v] = relu_value(sums[i][v]);
+                sums[i][v] = v_relu(sums[i][v]);
     if (end->slope == relu_descend)
         UNROLLED
         for (size_t i = 0; i < rows; i++)

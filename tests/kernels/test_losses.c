@@ -147,13 +147,13 @@ static void check_squared_error(subject *s, bool weighted)
     check_loss(s, BP_SQUARED_ERROR, weighted, "squared error");
 }
 
-/* 64 columns: a chain, and one logarithm of the product of 1 + e^-|z|. */
+/* 64 columns: a chain, and one logarithm of the product of 1 + e^-|z|, e^-|z| in f32 as the sigmoid has it. */
 static double logistic_block(const float *z, const float *y, size_t n)
 {
     double sum = 0, q = 0;
 
     for (size_t j = 0; j < n; j++) {
-        double v = (double)z[j], e = bp_exp(-fabs(v));
+        double v = (double)z[j], e = (double)kernel_exp(-fabsf(z[j]));
         sum += (v > 0 ? v : 0) - v * (double)y[j];
         q += e + q * e;
     }
