@@ -89,28 +89,46 @@ INLINED void bring(turned *t, size_t column, bool with_d)
     }
 }
 
-/* Nothing is held yet. */
-INLINED void start_turned(turned *t, size_t rows, size_t n, size_t panel, const float *z, float *d)
+/* Rows one behind the other. */
+INLINED void place_rows(turned *t, size_t rows, size_t n, size_t panel)
 {
     t->rows = rows;
     t->n = n;
     t->panel = panel;
-    t->z = z;
-    t->d = d;
-    t->column = t->d_column = n;
+    for (size_t r = 0; r < VL; r++)
+        t->at[r] = 32 * (r < rows ? r : rows - 1);
 }
 
-/* Rows one behind the other. */
-INLINED void start_rows(turned *t, size_t rows, size_t n, size_t panel, const float *z, const float *weight, float *d)
+INLINED vf row_weights(size_t rows, const float *weight)
 {
-    float weights[VL];
+    float some[VL];
 
-    start_turned(t, rows, n, panel, z, d);
-    for (size_t r = 0; r < VL; r++) {
-        t->at[r] = 32 * (r < rows ? r : rows - 1);
-        weights[r] = weight && r < rows ? weight[r] : 1.0f;
-    }
-    t->weight = rows == VL && weight ? v_load(weight) : v_load(weights);
+    if (!weight)
+        return v_set(1.0f);
+    if (rows == VL)
+        return v_load(weight);
+    for (size_t r = 0; r < VL; r++)
+        some[r] = r < rows ? weight[r] : 0.0f;
+    return v_load(some);
+}
+
+/* Of rows that are placed: nothing of them is held yet. */
+INLINED void start_rows(turned *t, const float *z, const float *weight, float *d)
+{
+    t->z = z;
+    t->d = d;
+    t->weight = row_weights(t->rows, weight);
+    t->column = t->d_column = t->n;
+}
+
+/* VL rows at a time, the last of m in fewer: the next ones begin at `first`. */
+INLINED void next_rows(turned *t, size_t first, size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d)
+{
+    size_t rows = m - first < VL ? m - first : VL;
+
+    if (first == 0 || rows < VL)
+        place_rows(t, rows, n, panel);
+    start_rows(t, z + 32 * first, weight ? weight + first : NULL, d + 32 * first);
 }
 
 INLINED void store_halves(double value[VL], const vd v[HALVES])
@@ -129,8 +147,13 @@ INLINED void end_rows(const turned *t, const vd loss[HALVES], double *losses)
     v_store(weight, t->weight);
     for (size_t h = 0; h < HALVES; h++)
         weighted[h] = v_load_wide(weight + h * DL) * loss[h];
+    if (t->rows == VL) {
+        store_halves(losses, weighted);
+        return;
+    }
     store_halves(value, weighted);
-    memcpy(losses, value, t->rows * sizeof *losses);
+    for (size_t r = 0; r < t->rows; r++)
+        losses[r] = value[r];
 }
 
 /* ------------------------------------------------------------------------------------------------ element by element */
@@ -147,6 +170,7 @@ INLINED vd logistic_line(vd z, vd y) { return d_select(z > d_set(0.0), z, d_set(
 /* Columns of the block that is held, into the chains of a block of 64. */
 INLINED void take_squared(turned *t, vd sum[HALVES])
 {
+    UNROLLED_BY(4)
     for (size_t j = 0; j < t->columns; j++) {
         float *z = t->block_z[j], *d = t->block_d[j];
         UNROLLED
@@ -193,17 +217,17 @@ INLINED void take_logistic(turned *t, vd sum[HALVES], vd q[HALVES])
 INLINED void take_sum_block(bool logistic, turned *t, size_t first, vd sum[HALVES])
 {
     size_t end = t->n - first < BP_SUM_BLOCK ? t->n : first + BP_SUM_BLOCK;
-    vd q[HALVES];
+    vd chain[HALVES], q[HALVES];
 
     for (size_t h = 0; h < HALVES; h++)
-        sum[h] = q[h] = d_set(0.0);
+        chain[h] = q[h] = d_set(0.0);
     for (size_t column = first; column < end; column += VL) {
         bring(t, column, true);
-        logistic ? take_logistic(t, sum, q) : take_squared(t, sum);
+        logistic ? take_logistic(t, chain, q) : take_squared(t, chain);
         turn_back(t, t->block_d, PLACE(t->d, t->panel, column));
     }
     for (size_t h = 0; h < HALVES; h++)
-        sum[h] = logistic ? sum[h] + d_log1p(q[h]) : d_set(0.5) * sum[h];
+        sum[h] = logistic ? chain[h] + d_log1p(q[h]) : d_set(0.5) * chain[h];
 }
 
 OUT_OF_LINE void squared_block(turned *t, size_t first, vd sum[HALVES]) { take_sum_block(false, t, first, sum); }
@@ -227,59 +251,59 @@ INLINED void elementwise_rows(sum_block *take, turned *t, double *losses)
     end_rows(t, sum, losses);
 }
 
-/* Lanes hold whole blocks of the rows' sums: block b of row r is the number b `rows` + r. */
-INLINED void start_blocks(turned *t, const turned *rows, size_t first, size_t count)
+/* Lanes from now on: whole blocks of the sums of `rows` rows. Block b of row r is the number b `rows` + r. */
+INLINED void place_blocks(turned *t, size_t rows, const float weights[VL], size_t first, size_t count)
 {
-    float weight[VL], weights[VL];
+    float weight[VL];
 
-    start_turned(t, count - first < VL ? count - first : VL, BP_SUM_BLOCK, rows->panel, rows->z, rows->d);
-    v_store(weights, rows->weight);
+    t->rows = count - first < VL ? count - first : VL;
+    t->n = t->column = t->d_column = BP_SUM_BLOCK;
     for (size_t lane = 0; lane < VL; lane++) {
-        size_t number = first + (lane < t->rows ? lane : t->rows - 1), r = number % rows->rows;
-        t->at[lane] = number / rows->rows * (BP_SUM_BLOCK / 32) * t->panel + 32 * r;
+        size_t number = first + (lane < t->rows ? lane : t->rows - 1), r = number % rows;
+        t->at[lane] = number / rows * (BP_SUM_BLOCK / 32) * t->panel + 32 * r;
         weight[lane] = weights[r];
     }
     t->weight = v_load(weight);
 }
 
-/* What is left of rows behind their whole blocks. */
-INLINED void start_rests(turned *t, const turned *rows)
+/* And what is left of rows of n outputs behind their whole blocks. */
+INLINED void place_rests(turned *t, size_t rows, const float weights[VL], size_t n)
 {
-    *t = *rows;
-    t->n = t->column = t->d_column = rows->n % BP_SUM_BLOCK;
+    t->weight = v_load(weights);
+    place_rows(t, rows, n % BP_SUM_BLOCK, t->panel);
+    t->column = t->d_column = t->n;
     for (size_t r = 0; r < VL; r++)
-        t->at[r] += rows->n / BP_SUM_BLOCK * (BP_SUM_BLOCK / 32) * t->panel;
+        t->at[r] += n / BP_SUM_BLOCK * (BP_SUM_BLOCK / 32) * t->panel;
 }
 
-/* Fewer rows than lanes, with more blocks than they would take turns. */
-INLINED void elementwise_few(sum_block *take, const turned *rows, double *losses)
+/* Fewer rows than lanes, of many blocks: so lanes are blocks, and no row is held any more when this returns. */
+INLINED void elementwise_few(sum_block *take, turned *t, double *losses)
 {
-    size_t blocks = rows->n / BP_SUM_BLOCK * rows->rows;
+    size_t rows = t->rows, n = t->n, blocks = n / BP_SUM_BLOCK * rows;
     double value[VL];
-    float weight[VL];
+    float weights[VL];
     bp_sum sums[VL];
     vd sum[HALVES];
-    turned t;
 
-    for (size_t r = 0; r < rows->rows; r++)
+    v_store(weights, t->weight);
+    for (size_t r = 0; r < rows; r++)
         bp_sum_start(&sums[r]);
     for (size_t first = 0; first < blocks; first += VL) {
-        start_blocks(&t, rows, first, blocks);
-        take(&t, 0, sum);
+        place_blocks(t, rows, weights, first, blocks);
+        take(t, 0, sum);
         store_halves(value, sum);
-        for (size_t lane = 0; lane < t.rows; lane++)
-            bp_sum_add_block(&sums[(first + lane) % rows->rows], value[lane]);
+        for (size_t lane = 0; lane < t->rows; lane++)
+            bp_sum_add_block(&sums[(first + lane) % rows], value[lane]);
     }
-    if (rows->n % BP_SUM_BLOCK) {
-        start_rests(&t, rows);
-        take(&t, 0, sum);
+    if (n % BP_SUM_BLOCK) {
+        place_rests(t, rows, weights, n);
+        take(t, 0, sum);
         store_halves(value, sum);
-        for (size_t r = 0; r < rows->rows; r++)
+        for (size_t r = 0; r < rows; r++)
             sums[r].block = value[r];
     }
-    v_store(weight, rows->weight);
-    for (size_t r = 0; r < rows->rows; r++)
-        losses[r] = (double)weight[r] * bp_sum_total(&sums[r]);
+    for (size_t r = 0; r < rows; r++)
+        losses[r] = (double)weights[r] * bp_sum_total(&sums[r]);
 }
 
 INLINED void elementwise(sum_block *take, size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d,
@@ -289,7 +313,7 @@ INLINED void elementwise(sum_block *take, size_t m, size_t n, size_t panel, cons
     turned t;
 
     for (size_t first = 0; first < m; first += VL) {
-        start_rows(&t, m - first < VL ? m - first : VL, n, panel, z + 32 * first, weight ? weight + first : NULL, d + 32 * first);
+        next_rows(&t, first, m, n, panel, z, weight, d);
         if ((t.rows * blocks + VL - 1) / VL < blocks)
             elementwise_few(take, &t, losses + first);
         else

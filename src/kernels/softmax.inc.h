@@ -121,7 +121,7 @@ static void cross_entropy_turned(size_t m, size_t n, size_t panel, const float *
     vd loss[HALVES];
 
     for (size_t first = 0; first < m; first += VL) {
-        start_rows(&t, m - first < VL ? m - first : VL, n, panel, z + 32 * first, weight ? weight + first : NULL, d + 32 * first);
+        next_rows(&t, first, m, n, panel, z, weight, d);
         vf max = weigh_rows(&t, &w), sum = sum_rows_of_exponentials(&t, max);
         v_store(most, max);
         v_store(sums_of, sum);
