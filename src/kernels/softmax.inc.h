@@ -183,7 +183,8 @@ INLINED float row_max(size_t n, size_t panel, const float *z)
 }
 
 /* Columns behind the last one's count nothing. */
-INLINED void row_exponentials_of(size_t ways, size_t column, size_t n, size_t panel, const float *z, float max, float *e, lanes *sum)
+INLINED void row_exponentials_of(size_t ways, size_t column, size_t n, size_t panel, const float *z, float max, float *e,
+                                 lanes *sum)
 {
     vf x[WAYS];
 
