@@ -78,7 +78,7 @@ static void call_dx(void *context)
 {
     operands *o = context;
     const float *transposed[BP_LAYERS_MAX] = {o->transposed};
-    bp_backward(o->kernels, &o->layout, transposed, &o->pass, (bp_span){0, o->shape.m}, true);
+    bp_backward(o->kernels, &o->layout, o->parameters, transposed, &o->pass, (bp_span){0, o->shape.m}, true);
 }
 
 static void one_tile(const operands *o, size_t i, size_t j, float *dW)

@@ -37,6 +37,9 @@ typedef struct bp_end {
     const float *a;
 } bp_end;
 
+/* Columns that a narrow product has at most. */
+#define BP_NARROW 8
+
 /* Memory, `lines` x 64 bytes; lines are a multiple of 4. */
 typedef struct bp_stream {
     const float *first;
@@ -101,9 +104,14 @@ typedef struct bp_kernels {
     void (*product_rows)(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
                          const bp_end *end, const float *ahead, float *c);
 
+    /* The same with few columns, up to BP_NARROW, and b turned, in panels [columns][32]: number (p, j) of it is at
+     * b[p / 32 * 32 columns + 32 j + p % 32]. Of c's columns no others are written. */
+    void (*product_narrow)(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
+                           const bp_end *end, float *c);
+
     /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. `ahead`: streams that the caller
      * will read soon, up to one without lines, or NULL; as much of them as there are steps for is brought to L2 meanwhile.
-     * total [32], or NULL: chains over p < m of b[32 p + .], and 0 behind `columns`. */
+     * total [32], or NULL: chains over p < m of b[32 p + .], and 0 behind `columns`; h may be 0 where nothing else is wanted. */
     void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
                             const bp_stream *ahead, float *c, float *total);
 

@@ -12,6 +12,7 @@
 #include "common.inc.h"
 #include "activation.inc.h"
 #include "product.inc.h"
+#include "narrow.inc.h"
 #include "double.inc.h"
 #include "random.inc.h"
 #include "loss.inc.h"
@@ -26,6 +27,7 @@
 const bp_kernels ISA(bp_kernels) = {
     .name = &NAME_OF(ISA(x))[2],
     .product_rows = product_rows,
+    .product_narrow = product_narrow,
     .product_columns = product_columns,
     .add = add,
     .activate = {identity_activate, relu_activate, leaky_relu_activate, sigmoid_activate, tanh_activate},

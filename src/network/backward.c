@@ -3,8 +3,8 @@
 
 #include "product.h"
 
-void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32_t number, const float *transposed,
-                       const bp_pass *pass, bp_span rows, bp_range panels)
+void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32_t number, const float *parameters,
+                       const float *transposed, const bp_pass *pass, bp_span rows, bp_range panels)
 {
     const bp_layer *layer = &layout->layer[number];
     bp_product product = {
@@ -12,7 +12,8 @@ void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint3
         .n = layer->k,
         .panel = bp_pass_panel(pass),
         .a = pass->d[number + 1],
-        .b = transposed,
+        .b = bp_layer_is_copied(layer) ? transposed : parameters + layer->w,
+        .narrow = !layer->narrow && layer->k <= BP_NARROW,
         .c = pass->d[number],
     };
 
@@ -23,9 +24,9 @@ void bp_backward_layer(const bp_kernels *kernels, const bp_layout *layout, uint3
     bp_product_compute(kernels, &product, rows, panels);
 }
 
-void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *const transposed[BP_LAYERS_MAX],
-                 const bp_pass *pass, bp_span rows, bool with_input)
+void bp_backward(const bp_kernels *kernels, const bp_layout *layout, const float *parameters,
+                 const float *const transposed[BP_LAYERS_MAX], const bp_pass *pass, bp_span rows, bool with_input)
 {
     for (uint32_t i = layout->layers; i-- > (with_input ? 0 : 1);)
-        bp_backward_layer(kernels, layout, i, transposed[i], pass, rows, (bp_range){0, layout->layer[i].k_panels});
+        bp_backward_layer(kernels, layout, i, parameters, transposed[i], pass, rows, (bp_range){0, layout->layer[i].k_panels});
 }

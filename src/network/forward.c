@@ -13,6 +13,7 @@ void bp_forward_layer(const bp_kernels *kernels, const bp_layout *layout, uint32
         .panel = bp_pass_panel(pass),
         .a = pass->a[number],
         .b = parameters + layer->w,
+        .narrow = layer->narrow,
         .end = {.bias = parameters + layer->b, .activate = kernels->activate[layer->activation]},
         .c = pass->a[number + 1],
     };

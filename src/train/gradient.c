@@ -34,22 +34,34 @@ static const float *panel_at(const bp_pass *pass, const float *block, size_t pan
     return block + panel * bp_pass_panel(pass) + row * BP_PANEL;
 }
 
-/* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains, and with it db [32] of panel j, where it is not NULL.
- * Columns behind the last are 0. */
-static void tile_sums(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                      bp_chain chain, size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW, float *db)
+/* dW^T = dL/dz^T a of a narrow layer: what lies behind a's last column may be anything, and is cut off. */
+static void narrow_sums(const bp_kernels *kernels, const bp_layer *layer, size_t i, const float *a, const float *d, size_t m,
+                        bp_chain chain, const bp_stream *ahead, float *dW, float *db)
 {
-    size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
+    size_t columns = bp_size_min(BP_PANEL, layer->k - i * BP_PANEL);
 
-    if (columns < BP_PANEL && chain & BP_CHAIN_FIRST)
-        memset(dW, 0, h * BP_PANEL * sizeof(float));
-    kernels->product_columns(h, rows.count, panel_at(pass, pass->a[number], i, rows.first),
-                             panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, ahead, dW, db);
+    kernels->product_columns(layer->n, m, d, a, columns, chain, ahead, dW, NULL);
+    for (size_t j = 0; j < layer->n && columns < BP_PANEL && chain & BP_CHAIN_LAST; j++)
+        memset(dW + j * BP_PANEL + columns, 0, (BP_PANEL - columns) * sizeof(float));
+    if (db)
+        kernels->product_columns(0, m, d, d, layer->n, chain, NULL, dW, db);
 }
 
-static size_t tile_height(const bp_layer *layer, size_t i)
+/* dW of tile (i, j) over rows of the pass, a part of its chains, and with it db [32] of panel j, where it is not NULL. Columns
+ * behind the last are 0. */
+static void tile_sums(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+                      bp_chain chain, size_t i, size_t j, const bp_stream *ahead, float *dW, float *db)
 {
-    return bp_size_min(BP_PANEL, layer->k - i * BP_PANEL);
+    const float *a = panel_at(pass, pass->a[number], i, rows.first), *d = panel_at(pass, pass->d[number + 1], j, rows.first);
+    size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), h = bp_tile_rows(layer, i);
+
+    if (layer->narrow) {
+        narrow_sums(kernels, layer, i, a, d, rows.count, chain, ahead, dW, db);
+        return;
+    }
+    if (columns < BP_PANEL && chain & BP_CHAIN_FIRST)
+        memset(dW, 0, h * BP_PANEL * sizeof(float));
+    kernels->product_columns(h, rows.count, a, d, columns, chain, ahead, dW, db);
 }
 
 /* A part of one shard's chains, of a whole layer, into a buffer laid out as the parameters are. */
@@ -57,10 +69,9 @@ static void shard_gradient(const bp_kernels *kernels, const bp_layer *layer, uin
                            bp_chain chain, float *buffer)
 {
     for (size_t j = 0; j < layer->n_panels; j++) {
-        float *panel = buffer + layer->w + j * layer->k * BP_PANEL;
         for (size_t i = 0; i < layer->k_panels; i++)
-            tile_sums(kernels, layer, number, pass, rows, chain, i, j, tile_height(layer, i), NULL, panel + i * BP_PANEL * BP_PANEL,
-                      i == 0 ? buffer + layer->b + j * BP_PANEL : NULL);
+            tile_sums(kernels, layer, number, pass, rows, chain, i, j, NULL,
+                      buffer + layer->w + bp_tile_line(layer, i, j) * BP_PANEL, i == 0 ? buffer + layer->b + j * BP_PANEL : NULL);
     }
 }
 
@@ -154,8 +165,8 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
-        tile_sums(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows,
-                  row + shard.count == m ? ahead : NULL, sum, tile->i == 0 ? sum + used : NULL);
+        tile_sums(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, row + shard.count == m ? ahead : NULL,
+                  sum, tile->i == 0 ? sum + used : NULL);
         bp_fold_push(&fold, kernels, floats, (bp_node){row / shard_rows, 0, sum});
     }
     tile->dW = bp_fold_total(&fold, kernels, floats);
@@ -173,7 +184,7 @@ static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span r
 
     tile->dW = gradients->resting + tile->w;
     tile->db = tile->i == 0 ? gradients->resting + tile->b : NULL;
-    tile_sums(kernels, layer, tile->layer, pass, rows, chain, tile->i, tile->j, tile->rows, ahead, tile->dW, tile->db);
+    tile_sums(kernels, layer, tile->layer, pass, rows, chain, tile->i, tile->j, ahead, tile->dW, tile->db);
 }
 
 /* Rows of a long chain that are walked at a time: 1,024 rows of one panel are 128 KiB. */

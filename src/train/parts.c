@@ -167,7 +167,8 @@ static void backward_rows(const backward_work *work, bp_member member)
 
     if (work->targets.examples)
         gather_targets(&work->targets, rows);
-    bp_backward(trainer->plan.kernels, layout, (const float *const *)trainer->transposed, &trainer->pass, span, work->d_x != NULL);
+    bp_backward(trainer->plan.kernels, layout, trainer->network->parameters, (const float *const *)trainer->transposed,
+                &trainer->pass, span, work->d_x != NULL);
     if (work->d_x)
         bp_pass_unpack(&trainer->pass, trainer->pass.d[0], span, layout->layer[0].k, work->d_x + rows.first * layout->layer[0].k);
     bp_gradients_begin(&trainer->gradients, member);

@@ -69,7 +69,7 @@ static void through(bp_trainer *trainer, bp_member member, const bp_pass *pass, 
     lap(trainer, member, BP_PHASE_FORWARD, &since);
     lose(trainer, pass, span, row);
     lap(trainer, member, BP_PHASE_LOSS, &since);
-    bp_backward(kernels, layout, (const float *const *)trainer->transposed, pass, span, false);
+    bp_backward(kernels, layout, trainer->network->parameters, (const float *const *)trainer->transposed, pass, span, false);
     lap(trainer, member, BP_PHASE_BACKWARD, &since);
     bp_gradients_walk(&trainer->gradients, member, pass, span, row, minibatch->m);
     lap(trainer, member, BP_PHASE_GRADIENT, &since);
@@ -105,7 +105,8 @@ static void backward_blocks(bp_trainer *trainer, bp_member member, size_t m)
         if (divided || bp_grid_divides_backward(plan, i, member))
             bp_team_barrier(member);
         divided = bp_grid_divides_backward(plan, i, member);
-        bp_backward_layer(plan->kernels, layout, i, trainer->transposed[i], &trainer->pass, block.rows, block.panels);
+        bp_backward_layer(plan->kernels, layout, i, trainer->network->parameters, trainer->transposed[i], &trainer->pass,
+                          block.rows, block.panels);
     }
 }
 
@@ -216,6 +217,11 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
     trainer->first_transposed = false;
 }
 
+static bool is_copied(const bp_trainer *trainer, const bp_tile *tile)
+{
+    return bp_layer_is_copied(&trainer->network->layout.layer[tile->layer]);
+}
+
 /* Where the tile's copy begins, and how many rows it has. */
 static float *transposed_tile(const bp_trainer *trainer, const bp_tile *tile, size_t *columns)
 {
@@ -228,8 +234,10 @@ static float *transposed_tile(const bp_trainer *trainer, const bp_tile *tile, si
 void bp_phase_transpose(bp_trainer *trainer, const bp_tile *tile)
 {
     size_t columns;
-    float *to = transposed_tile(trainer, tile, &columns);
 
+    if (!is_copied(trainer, tile))
+        return;
+    float *to = transposed_tile(trainer, tile, &columns);
     trainer->plan.kernels->transpose(tile->rows, columns, trainer->network->parameters + tile->w, to);
 }
 
@@ -238,7 +246,7 @@ void bp_phase_transpose_first(bp_trainer *trainer, const bp_tile *tile)
     size_t columns;
     float *to = transposed_tile(trainer, tile, &columns);
 
-    if (tile->rows < BP_PANEL)
+    if (is_copied(trainer, tile) && tile->rows < BP_PANEL)
         memset(to, 0, columns * BP_PANEL * sizeof(float));
     bp_phase_transpose(trainer, tile);
 }
@@ -289,7 +297,7 @@ static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span r
     add_stream(&next, trainer->network->parameters + tile->w, floats);
     add_stream(&next, moments->first ? moments->first + tile->w : NULL, floats);
     add_stream(&next, moments->second ? moments->second + tile->w : NULL, floats);
-    if (tile->layer)
+    if (tile->layer && is_copied(trainer, tile))
         add_stream(&next, transposed_tile(trainer, tile, &columns), floats);
     if (tile->j)
         add_stream(&next,

@@ -65,7 +65,7 @@ struct bp_trainer {
     bp_settings settings;
     bp_plan plan;
 
-    float *transposed[BP_LAYERS_MAX]; /* W^T of each layer, [k panels][n][32]; the first one's only when dL/dx is asked for */
+    float *transposed[BP_LAYERS_MAX]; /* W^T of layers that need a copy, [k panels][n][32]; the first one's for dL/dx */
     bool first_transposed;            /* the first one's is up to date */
     bp_moments moments;               /* [layout.floats] each */
     float *gradient;                  /* [layout.floats], dJ/dW and dJ/db of the separate calls; sums of long chains */

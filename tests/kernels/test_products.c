@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
+#include "backprop.h"
 #include "helper_kernels.h"
 
 TestSuite(products, .init = flush_subnormals);
@@ -260,6 +262,75 @@ Test(products, cut_into_blocks_have_the_bits_of_the_whole)
                 place_columns(&s, m, depths[p], kind);
                 for (size_t block = 1; block < s.k; block += 7)
                     check_columns_in_blocks(&s, block);
+            }
+    end(&s);
+}
+
+/* ------------------------------------------------------------------------------------------------------ few columns */
+
+/* b in panels of its turned form, with NaN behind the last step. */
+static void turn(const subject *s, size_t columns, float *turned)
+{
+    for (size_t p = 0; p < (s->k + 31) / 32 * 32; p++)
+        for (size_t j = 0; j < columns; j++)
+            turned[p / 32 * 32 * columns + 32 * j + p % 32] = p < s->k ? s->b[32 * p + j] : NAN;
+}
+
+/* Sums rest in c at every multiple of `block`. */
+static void narrow_in_blocks(const subject *s, const bp_kernels *table, const float *turned, size_t columns, size_t block,
+                             const bp_end *end, float *c)
+{
+    for (size_t done = 0; done < s->k; done += block) {
+        size_t steps = done + block < s->k ? block : s->k - done;
+        table->product_narrow(s->m, steps, s->a + done / 32 * s->a_panel, s->a_panel, turned + done * columns, columns,
+                              bp_chain_at(done, steps, s->k), end, c);
+    }
+}
+
+/* Bias, activation and slope as the table's functions make them of whole rows. */
+static void finish(const subject *s, const bp_end *end, float *wanted)
+{
+    memcpy(wanted, end->bias ? s->biased : s->plain, 32 * s->m * sizeof *wanted);
+    if (end->activate)
+        end->activate(32 * s->m, wanted);
+    if (end->slope)
+        end->slope(32 * s->m, end->a, wanted);
+}
+
+static void check_narrow(const subject *s, size_t columns)
+{
+    static float turned[BP_NARROW * (MOST + 32)], wanted[32 * MOST], slopes[32 * MOST];
+
+    turn(s, columns, turned);
+    fill(slopes, 32 * s->m, FILL_ORDINARY, s->m);
+    for (size_t t = 0; t < s->table_count; t++) {
+        const bp_kernels *table = s->tables[t];
+        const bp_end ends[] = {{.bias = NULL},
+                               {.bias = s->bias, .activate = table->activate[BP_RELU]},
+                               {.bias = s->bias, .activate = table->activate[BP_TANH]},
+                               {.slope = table->slope[BP_SIGMOID], .a = slopes}};
+        for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) {
+            float *c = fresh_c(s);
+            finish(s, &ends[e], wanted);
+            narrow_in_blocks(s, table, turned, columns, e % 2 ? s->k : 32, e ? &ends[e] : NULL, c);
+            assert_columns(s, table, c, wanted, columns, "narrow");
+            for (size_t i = 0; i < s->m; i++)
+                for (size_t j = columns; j < 32; j++)
+                    cr_assert(isnan(c[32 * i + j]), "%s: column %zu of %zu was written", table->name, j, columns);
+        }
+    }
+}
+
+Test(products, with_few_columns_are_naive_chains_on_every_shape)
+{
+    static subject s;
+
+    begin(&s);
+    for (fill_kind kind = 0; kind < FILL_KINDS; kind++)
+        for (size_t i = 0; i < HEIGHTS; i++)
+            for (size_t p = 0; p < DEPTHS; p++) {
+                place_rows(&s, heights[i], depths[p], kind);
+                check_narrow(&s, 1 + (i + p + kind) % BP_NARROW);
             }
     end(&s);
 }
