@@ -383,7 +383,7 @@ Test(products, sums_of_rows_beside_them_are_chains_with_zeros_behind_them)
             place_columns(&s, 1 + (5 * p + kind) % 32, depths[p], kind);
             check_all_totals(&s);
         }
-    for (size_t h = 1; h <= 32; h++) {
+    for (size_t h = 0; h <= 32; h++) {
         place_columns(&s, h, 17, FILL_ORDINARY);
         check_all_totals(&s);
     }
