@@ -213,6 +213,19 @@ INLINED void take_logistic(turned *t, vd sum[HALVES], vd q[HALVES])
         take_logistic_columns(1, t, j, sum, q);
 }
 
+/* The same columns of the next panel, a line of each row: a processor does not guess them from 16 rows that it reads a line of
+ * (1,024 rows of 300: squared error 0.53 ns an output, so 0.46). */
+INLINED void ask_for_next_panel(const turned *t, size_t column)
+{
+    if (column % 16 || column + 32 >= t->n)
+        return;
+    UNROLLED
+    for (size_t r = 0; r < VL; r++) {
+        __builtin_prefetch(PLACE(t->z, t->panel, column + 32) + t->at[r]);
+        __builtin_prefetch(PLACE(t->d, t->panel, column + 32) + t->at[r], 1);
+    }
+}
+
 /* A block of the sum over outputs: up to 64 columns from `first` on. */
 INLINED void take_sum_block(bool logistic, turned *t, size_t first, vd sum[HALVES])
 {
@@ -223,6 +236,7 @@ INLINED void take_sum_block(bool logistic, turned *t, size_t first, vd sum[HALVE
         chain[h] = q[h] = d_set(0.0);
     for (size_t column = first; column < end; column += VL) {
         bring(t, column, true);
+        ask_for_next_panel(t, column);
         logistic ? take_logistic(t, chain, q) : take_squared(t, chain);
         turn_back(t, t->block_d, PLACE(t->d, t->panel, column));
     }
