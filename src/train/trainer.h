@@ -23,7 +23,8 @@
 /* What one thread tells the others; on a cache line of its own. */
 typedef struct bp_slot {
     _Alignas(64) bool bad_loss;
-    uint8_t bad_layer; /* counted from 1; 0: every gradient so far is finite */
+    uint8_t bad_layer;   /* counted from 1; 0: every gradient so far is finite */
+    atomic_size_t taken; /* blocks of its tiles that somebody has taken in this step */
 } bp_slot;
 
 /* Where a fit stands, and all that a checkpoint must hold besides parameters and moments. */
@@ -141,6 +142,9 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate);
 
 /* Seconds of a clock that never goes back. */
 double bp_clock(void);
+
+/* Adds the time since *since to a phase, and moves *since on. The caller's thread alone measures. */
+void bp_phase_lap(bp_trainer *trainer, bp_member member, bp_phase phase, double *since);
 
 /* Makes W^T of all layers but the first from the parameters. */
 void bp_trainer_refresh(bp_trainer *trainer);
