@@ -160,10 +160,11 @@ static void finish_layer(walk *w, bp_span rows, uint32_t number, bp_range range,
         }
 }
 
-/* Parts of long chains follow each other, and buffers are summed fast: their owner makes them alone. */
+/* Parts of long chains follow each other, and what is in shards or buffers is small: their owner makes them alone. */
 static bool is_shared(const walk *w, uint32_t number, size_t part)
 {
-    return w->member.threads > 1 && part >= w->m && !w->trainer->plan.layer[number].buffered;
+    const bp_layer_plan *layer = &w->trainer->plan.layer[number];
+    return w->member.threads > 1 && part >= w->m && !layer->buffered && bp_plan_shards(layer, w->m) == 1;
 }
 
 static void finish_tiles(walk *w)
