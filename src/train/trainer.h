@@ -115,7 +115,7 @@ void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *mi
 /* After the barrier: whether every loss is finite. */
 bool bp_phase_loss_is_finite(const bp_trainer *trainer, bp_member member);
 
-/* The tiles phase of one member: trainer->update holds its numbers. */
+/* The tiles phase of one member, which helps others when it has finished: trainer->update holds its numbers. */
 void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m);
 
 /* The update of one member's tiles from trainer->gradient. */
