@@ -89,7 +89,7 @@ static void one_tile(const operands *o, size_t i, size_t j, float *dW)
     for (size_t done = 0; done < m; done += ROWS_AT_ONCE) {
         size_t rows = m - done < ROWS_AT_ONCE ? m - done : ROWS_AT_ONCE;
         o->kernels->product_columns(h, rows, a + 32 * done, b + 32 * done, o->shape.n - j < 32 ? o->shape.n - j : 32,
-                                    bp_chain_at(done, rows, m), NULL, dW);
+                                    bp_chain_at(done, rows, m), NULL, dW, NULL);
     }
 }
 

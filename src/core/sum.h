@@ -42,6 +42,14 @@ static inline void bp_sum_add(bp_sum *sum, double value)
         bp_sum_carry(sum);
 }
 
+/* The chain of a whole block, made elsewhere, where one begins. */
+static inline void bp_sum_add_block(bp_sum *sum, double block)
+{
+    sum->block = block;
+    sum->count += BP_SUM_BLOCK;
+    bp_sum_carry(sum);
+}
+
 /* Zeros up to `count` values. */
 static inline void bp_sum_skip(bp_sum *sum, uint64_t count)
 {

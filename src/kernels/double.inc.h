@@ -1,6 +1,6 @@
 /* Vectors of doubles, in the compilers' own vector types: losses are made of them, a lane for each row.
  *
- * The logarithm and the exponential are those of core/elementary.c, operation by operation: branches are selections here.
+ * The logarithm is that of core/elementary.c, operation by operation: branches are selections here.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 
@@ -14,20 +14,6 @@ INLINED vl l_set(int64_t a) { return a - (vl){0}; }
 
 INLINED void d_store(double *p, vd v) { memcpy(p, &v, sizeof v); }
 INLINED vd d_select(vl mask, vd yes, vd no) { return (vd)((mask & (vl)yes) | (~mask & (vl)no)); }
-INLINED vd d_abs(vd x) { return (vd)((vl)x & l_set(INT64_MAX)); }
-
-/* 2^k of a whole k that makes a normal number: adding the magic number leaves k + 1023 in the low bits. */
-INLINED vd d_power_of_two(vd k)
-{
-    return (vd)((vl)(k + d_set(0x1.8p52 + 1023)) << 52);
-}
-
-/* The next whole number at or below x, |x| < 2^51. */
-INLINED vd d_floor(vd x)
-{
-    vd near = (x + d_set(0x1.8p52)) - d_set(0x1.8p52);
-    return near - d_select(x < near, d_set(1.0), d_set(0.0));
-}
 
 /* c[0] + c[1] x + ... */
 INLINED vd d_polynomial(const double *c, size_t count, vd x)
@@ -37,25 +23,6 @@ INLINED vd d_polynomial(const double *c, size_t count, vd x)
     for (size_t i = count - 1; i-- > 0;)
         sum = sum * x + d_set(c[i]);
     return sum;
-}
-
-/* bp_exp for x <= 0. */
-INLINED vd d_exp(vd x)
-{
-    static const double c[] = {BP_EXP_TAIL};
-    vl nothing = x < d_set(BP_EXP_LEAST);
-    vd inside = d_select(nothing, d_set(BP_EXP_LEAST), x);
-    vd k = d_floor(inside * d_set(BP_LOG2_E) + d_set(0.5));
-    vd high = inside - k * d_set(BP_LN2_HIGH);
-    vd low = k * d_set(BP_LN2_LOW);
-    vd r = high - low;
-    vd lost = (high - r) - low;
-    vd y = d_set(1.0) + (r + (lost + r * r * d_polynomial(c, sizeof c / sizeof *c, r)));
-
-    vd half = -d_floor(k * d_set(-0.5)); /* towards 0 */
-    y = y * d_power_of_two(half) * d_power_of_two(k - half);
-    y = d_select(nothing, d_set(0.0), y);
-    return d_select(x == x, y, x);
 }
 
 INLINED vd d_log_of_parts(vd f, vd k, vd c)

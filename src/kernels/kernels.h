@@ -37,6 +37,9 @@ typedef struct bp_end {
     const float *a;
 } bp_end;
 
+/* Columns that a narrow product has at most. */
+#define BP_NARROW 8
+
 /* Memory, `lines` x 64 bytes; lines are a multiple of 4. */
 typedef struct bp_stream {
     const float *first;
@@ -101,13 +104,16 @@ typedef struct bp_kernels {
     void (*product_rows)(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
                          const bp_end *end, const float *ahead, float *c);
 
-    /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. `ahead`: streams that the caller
-     * will read soon, up to one without lines, or NULL; as much of them as there are steps for is brought to L2 meanwhile. */
-    void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
-                            const bp_stream *ahead, float *c);
+    /* The same with few columns, up to BP_NARROW, and b turned, in panels [columns][32]: number (p, j) of it is at
+     * b[p / 32 * 32 columns + 32 j + p % 32]. Of c's columns no others are written. */
+    void (*product_narrow)(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
+                           const bp_end *end, float *c);
 
-    /* c [32] = chains over p < m of b[32 p + .], and 0 behind `columns`. */
-    void (*sum_rows)(size_t m, const float *b, size_t columns, bp_chain chain, float *c);
+    /* c [h][32] = chains over p < m of a[32 p + i] * b[32 p + .], h <= 32: a block of a^T b. `ahead`: streams that the caller
+     * will read soon, up to one without lines, or NULL; as much of them as there are steps for is brought to L2 meanwhile.
+     * total [32], or NULL: chains over p < m of b[32 p + .], and 0 behind `columns`; h may be 0 where nothing else is wanted. */
+    void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
+                            const bp_stream *ahead, float *c, float *total);
 
     /* left [count] += right [count]; counts of all element-wise kernels are multiples of 32. */
     void (*add)(size_t count, float *left, const float *right);
@@ -117,7 +123,8 @@ typedef struct bp_kernels {
     void (*slope[5])(size_t count, const float *a, float *d);
 
     /* m rows of n outputs in panels `panel` floats apart: d holds y, with 0 behind the last column, and gets (p - y) w, p the
-     * prediction that the loss makes of z; losses [m] get w L. weight [m], NULL: all 1. By bp_loss, from the first that is one on. */
+     * prediction that the loss makes of z; losses [m] get w L. weight [m], NULL: all 1. By bp_loss, from the first that is one on.
+     * L is in double, but for e^(z - max) and e^-|z|: those are the predictions' own, in f32. */
     void (*loss[3])(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses);
 
     /* The gradient of m rows, chains over all of them: dW [k][32], db [32] of the hidden layer, dW as a row [32], db in the first

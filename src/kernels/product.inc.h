@@ -16,9 +16,12 @@ typedef struct product {
     bp_end end;
     const float *ahead; /* by rows: for each 32 of k, this tile's share of the next panel's 64 lines */
     size_t lines;
+    size_t resting; /* by rows: for each 32 of k, lines of the next tile's sums, where they rest in c */
     const bp_stream *stream; /* down columns: what to ask for next, from line `asked` on; NULL: nothing */
     size_t asked;
     size_t share; /* lines that each tile asks for, a multiple of AT_ONCE */
+    size_t each;  /* lines that AT_ONCE steps ask for: 1, 2 or 4 */
+    float *total; /* down columns: [32] the sums of b's rows, or NULL */
 } product;
 
 /* One step of all chains: sums += a column of `rows` elements, `stride` apart, times `vectors` vectors of b. */
@@ -80,7 +83,7 @@ INLINED void tile_relu(size_t rows, size_t vectors, const bp_end *end, const flo
         for (size_t i = 0; i < rows; i++)
             UNROLLED
             for (size_t v = 0; v < vectors; v++)
-                sums[i][v] = relu_value(sums[i][v]);
+                sums[i][v] = v_relu(sums[i][v]);
     if (end->slope == relu_descend)
         UNROLLED
         for (size_t i = 0; i < rows; i++)
@@ -103,12 +106,15 @@ INLINED void tile_by_rows(size_t rows, size_t vectors, const product *p, size_t 
                           float *c)
 {
     vf sums[TILE_ROWS][TILE_VECTORS];
+    const float *next = c + 32 * rows;
 
     tile_begin(rows, vectors, p->chain, c, sums);
     for (size_t done = 0; done < p->k; done += 32, a += p->a_panel, b += 32 * 32) {
         size_t steps = p->k - done < 32 ? p->k - done : 32, s = 0;
         for (size_t l = 0; l < p->lines; l++)
             __builtin_prefetch(p->ahead + 32 * done + LINE * l, 0, 2);
+        for (size_t l = 0; l < p->resting; l++, next += LINE)
+            __builtin_prefetch(next, 0, 2);
         for (; s + AT_ONCE <= steps; s += AT_ONCE)
             UNROLLED
             for (size_t u = s; u < s + AT_ONCE; u++) {
@@ -125,34 +131,51 @@ INLINED void tile_by_rows(size_t rows, size_t vectors, const product *p, size_t 
     tile_store(rows, vectors, sums, c);
 }
 
-/* Steps that can ask for a line each: as many as the tile's share, the stream, and the chain have left. */
-INLINED size_t steps_that_ask(const product *p, size_t share, size_t steps)
+/* Lines that the stream, the tile's share, and the chain have left to ask for. One line in four steps is what L3 gives beside the
+ * products; asked for at every step, they filled the line buffers (1,024 rows, 2048 x 2048: dW 27.2 ms, so 25.6). */
+INLINED size_t lines_to_ask(const product *p, size_t share, size_t steps)
 {
-    size_t lines = p->stream->lines - p->asked;
+    size_t lines = p->stream->lines - p->asked, most = steps / AT_ONCE * p->each;
 
     if (lines > share)
         lines = share;
-    return (lines < steps ? lines : steps) / AT_ONCE * AT_ONCE;
+    return lines < most ? lines : most;
+}
+
+/* One step down the columns. The sum of b's rows is a row more whose element is always 1: as a pass of its own it would wait four
+ * cycles for each row (32-64-64-1, 256 rows: 2.5 us of a step). */
+INLINED void column_step(size_t rows, size_t vectors, bool totals, const float *a, const float *b,
+                         vf sums[TILE_ROWS][TILE_VECTORS])
+{
+    tile_step(rows, vectors, a, 1, b, sums);
+    if (totals)
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++)
+            sums[rows][v] = v_add(sums[rows][v], v_load(b + v * VL));
 }
 
 /* a is walked down its columns, in one panel: both operands pass by as streams, which the processor prefetches itself. */
-INLINED void tile_by_columns(size_t rows, size_t vectors, product *p, const float *a, const float *b, float *c)
+INLINED void tile_by_columns(size_t rows, size_t vectors, bool totals, product *p, const float *a, const float *b, size_t column,
+                             float *c)
 {
     vf sums[TILE_ROWS][TILE_VECTORS];
-    size_t s = 0, share = p->share;
+    size_t s = 0, share = p->share, each = p->each;
 
     tile_begin(rows, vectors, p->chain, c, sums);
+    if (totals)
+        tile_begin(1, vectors, p->chain, p->total + column, sums + rows);
     while (share && p->stream->lines) {
         const float *line = p->stream->first + LINE * p->asked;
-        size_t asking = steps_that_ask(p, share, p->k - s);
+        size_t asking = lines_to_ask(p, share, p->k - s);
         if (!asking)
             break;
-        for (size_t end = s + asking; s < end; s += AT_ONCE)
-            UNROLLED
-            for (size_t u = 0; u < AT_ONCE; u++, line += LINE) {
+        for (const float *end = line + LINE * asking; line < end; s += AT_ONCE) {
+            for (size_t l = 0; l < each; l++, line += LINE)
                 __builtin_prefetch(line, 0, 2);
-                tile_step(rows, vectors, a + 32 * (s + u), 1, b + 32 * (s + u), sums);
-            }
+            UNROLLED
+            for (size_t u = s; u < s + AT_ONCE; u++)
+                column_step(rows, vectors, totals, a + 32 * u, b + 32 * u, sums);
+        }
         share -= asking;
         p->asked += asking;
         if (p->asked == p->stream->lines) {
@@ -163,12 +186,14 @@ INLINED void tile_by_columns(size_t rows, size_t vectors, product *p, const floa
     for (; s + AT_ONCE <= p->k; s += AT_ONCE)
         UNROLLED
         for (size_t u = s; u < s + AT_ONCE; u++)
-            tile_step(rows, vectors, a + 32 * u, 1, b + 32 * u, sums);
+            column_step(rows, vectors, totals, a + 32 * u, b + 32 * u, sums);
     for (; s < p->k; s++)
-        tile_step(rows, vectors, a + 32 * s, 1, b + 32 * s, sums);
+        column_step(rows, vectors, totals, a + 32 * s, b + 32 * s, sums);
     if (p->chain & BP_CHAIN_LAST)
-        tile_finish(rows, vectors, NULL, sums);
+        tile_finish(rows + totals, vectors, NULL, sums);
     tile_store(rows, vectors, sums, c);
+    if (totals)
+        tile_store(1, vectors, sums + rows, p->total + column);
 }
 
 /* The tile's first row and first column are those of c. */
@@ -182,7 +207,11 @@ typedef void tile_function(product *p, size_t first, const float *a, const float
     }                                                                                                                    \
     OUT_OF_LINE void columns_##R##x##V(product *p, size_t first, const float *a, const float *b, size_t column, float *c) \
     {                                                                                                                    \
-        tile_by_columns(R, V, p, a + first, b + column, c + 32 * first + column);                                        \
+        tile_by_columns(R, V, false, p, a + first, b + column, column, c + 32 * first + column);                         \
+    }                                                                                                                    \
+    OUT_OF_LINE void totals_##R##x##V(product *p, size_t first, const float *a, const float *b, size_t column, float *c)  \
+    {                                                                                                                    \
+        tile_by_columns(R - 1, V, true, p, a + first, b + column, column, c + 32 * first + column);                      \
     }
 #if TILE_VECTORS == 4
 #define TILE_ROW(R) TILE(R, 1) TILE(R, 2) TILE(R, 3) TILE(R, 4)
@@ -223,15 +252,16 @@ TILE_ROW(14)
 
 static tile_function *const row_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(rows)};
 static tile_function *const column_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(columns)};
+static tile_function *const total_tiles[TILE_ROWS][TILE_VECTORS] = {ENTRIES(totals)}; /* their last row is that of the sums */
 
 static size_t tiles_of(size_t m)
 {
     return (m + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-/* Cuts [m, columns] in tiles; groups of TILE_VECTORS vectors of b outside, rows inside. */
-INLINED void cut(size_t m, size_t columns, tile_function *const tiles[TILE_ROWS][TILE_VECTORS], product *p, const float *a,
-                 const float *b, float *c)
+/* Cuts [m, columns] in tiles; groups of TILE_VECTORS vectors of b outside, rows inside. The last rows may take other tiles. */
+INLINED void cut(size_t m, size_t columns, tile_function *const tiles[TILE_ROWS][TILE_VECTORS],
+                 tile_function *const last[TILE_ROWS][TILE_VECTORS], product *p, const float *a, const float *b, float *c)
 {
     size_t count = tiles_of(m);
 
@@ -241,7 +271,8 @@ INLINED void cut(size_t m, size_t columns, tile_function *const tiles[TILE_ROWS]
             vectors = TILE_VECTORS;
         for (size_t t = 0, first = 0; t < count; t++) {
             size_t rows = m / count + (t < m % count);
-            tiles[rows - 1][vectors - 1](p, first, a, b, column, c);
+            tile_function *const(*kind)[TILE_VECTORS] = t + 1 < count ? tiles : last;
+            kind[rows - 1][vectors - 1](p, first, a, b, column, c);
             p->ahead += p->lines * LINE; /* the next tile's share */
             first += rows;
         }
@@ -259,31 +290,25 @@ static void product_rows(size_t m, size_t k, const float *a, size_t a_panel, con
         p.end = *end;
     if (ahead && tiles)
         p.lines = (64 + tiles - 1) / tiles;
-    cut(m, columns, row_tiles, &p, a, b, c);
+    if (!(chain & BP_CHAIN_FIRST)) /* out of L3 where there are many rows: 2048 x 4, 1,024 rows, a step is 1 % faster */
+        p.resting = (TILE_ROWS * 64 + k - 1) / k;
+    cut(m, columns, row_tiles, row_tiles, &p, a, b, c);
     if (chain & BP_CHAIN_LAST)
         rows_end(m, &p.end, c);
 }
 
 static void product_columns(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
-                            const bp_stream *ahead, float *c)
+                            const bp_stream *ahead, float *c, float *total)
 {
-    product p = {.k = m, .chain = chain, .ahead = b, .stream = ahead};
-    size_t lines = 0, tiles = tiles_of(h) * ((columns + TILE_VECTORS * VL - 1) / (TILE_VECTORS * VL));
+    product p = {.k = m, .chain = chain, .ahead = b, .stream = ahead, .total = total};
+    size_t lines = 0, height = h + (total != NULL);
+    size_t tiles = tiles_of(height) * ((columns + TILE_VECTORS * VL - 1) / (TILE_VECTORS * VL));
 
     for (const bp_stream *stream = ahead; stream && stream->lines; stream++)
         lines += stream->lines;
     p.share = (lines / AT_ONCE + tiles - 1) / tiles * AT_ONCE;
-    cut(h, columns, column_tiles, &p, a, b, c);
-}
-
-static void sum_rows(size_t m, const float *b, size_t columns, bp_chain chain, float *c)
-{
-    for (size_t column = 0; column < columns; column += VL) {
-        vf sum = chain & BP_CHAIN_FIRST ? v_set(0.0f) : v_load(c + column);
-        for (size_t p = 0; p < m; p++)
-            sum = v_add(sum, v_load(b + 32 * p + column));
-        v_store(c + column, chain & BP_CHAIN_LAST ? v_add(sum, v_set(0.0f)) : sum);
-    }
-    for (size_t column = columns; column < 32; column++) /* also those that the last vector took along */
-        c[column] = 0.0f;
+    p.each = p.share * 4 <= m ? 1 : p.share * 2 <= m ? 2 : 4;
+    cut(height, columns, column_tiles, total ? total_tiles : column_tiles, &p, a, b, c);
+    for (size_t column = columns; total && column < 32; column++) /* also those that the last vector took along */
+        total[column] = 0.0f;
 }

@@ -54,11 +54,26 @@ INLINED vf weigh_rows(turned *t, weighed *w)
     return most[0];
 }
 
+INLINED void exponentials_of(size_t ways, turned *t, size_t j, vf max)
+{
+    vf x[WAYS];
+
+    EACH(w)
+        x[w] = v_sub(v_load(t->block_z[j + w]), max);
+    v_exp(ways, x);
+    EACH(w)
+        v_store(t->e[j + w], x[w]);
+}
+
 /* e = exp(z - max) of the block. */
 INLINED void exponentials(turned *t, vf max)
 {
-    for (size_t j = 0; j < t->columns; j++)
-        v_store(t->e[j], v_exp(v_sub(v_load(t->block_z[j]), max)));
+    size_t j = 0;
+
+    for (; j + WAYS <= t->columns; j += WAYS)
+        exponentials_of(WAYS, t, j, max);
+    for (; j < t->columns; j++)
+        exponentials_of(1, t, j, max);
 }
 
 /* Sum of exp(z - max) of each row; those of the last block stay in e. */
@@ -106,7 +121,7 @@ static void cross_entropy_turned(size_t m, size_t n, size_t panel, const float *
     vd loss[HALVES];
 
     for (size_t first = 0; first < m; first += VL) {
-        start_rows(&t, m - first < VL ? m - first : VL, n, panel, z + 32 * first, weight ? weight + first : NULL, d + 32 * first);
+        next_rows(&t, first, m, n, panel, z, weight, d);
         vf max = weigh_rows(&t, &w), sum = sum_rows_of_exponentials(&t, max);
         v_store(most, max);
         v_store(sums_of, sum);
@@ -167,19 +182,36 @@ INLINED float row_max(size_t n, size_t panel, const float *z)
     return fold(&most, larger_of);
 }
 
+/* Columns behind the last one's count nothing. */
+INLINED void row_exponentials_of(size_t ways, size_t column, size_t n, size_t panel, const float *z, float max, float *e,
+                                 lanes *sum)
+{
+    vf x[WAYS];
+
+    EACH(w)
+        x[w] = v_sub(v_load(PLACE(z, panel, column + w * VL)), v_set(max));
+    v_exp(ways, x);
+    EACH(w) {
+        size_t at = column + w * VL;
+        vf *lane = &sum->v[at / VL % (LANES / VL)];
+        x[w] = below(at, n, x[w], 0.0f);
+        v_store(PLACE(e, panel, at), x[w]);
+        *lane = v_add(*lane, x[w]);
+    }
+}
+
 /* e = exp(z - max) is left in `e`; returns its sum. */
 INLINED float row_exponentials(size_t n, size_t panel, const float *z, float max, float *e)
 {
+    size_t column = 0;
     lanes sum;
 
     for (size_t v = 0; v < LANES / VL; v++)
         sum.v[v] = v_set(0.0f);
-    for (size_t column = 0; column < n; column += VL) {
-        vf *lane = &sum.v[column / VL % (LANES / VL)];
-        vf value = below(column, n, v_exp(v_sub(v_load(PLACE(z, panel, column)), v_set(max))), 0.0f);
-        v_store(PLACE(e, panel, column), value);
-        *lane = v_add(*lane, value);
-    }
+    for (; column + WAYS * VL <= n; column += WAYS * VL)
+        row_exponentials_of(WAYS, column, n, panel, z, max, e, &sum);
+    for (; column < n; column += VL)
+        row_exponentials_of(1, column, n, panel, z, max, e, &sum);
     return fold(&sum, sum_of);
 }
 

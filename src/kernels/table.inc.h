@@ -13,6 +13,7 @@
 #include "common.inc.h"
 #include "activation.inc.h"
 #include "product.inc.h"
+#include "narrow.inc.h"
 #include "double.inc.h"
 #include "random.inc.h"
 #include "loss.inc.h"
@@ -29,8 +30,8 @@
 const bp_kernels ISA(bp_kernels) = {
     .name = &NAME_OF(ISA(x))[2],
     .product_rows = product_rows,
+    .product_narrow = product_narrow,
     .product_columns = product_columns,
-    .sum_rows = sum_rows,
     .add = add,
     .activate = {identity_activate, relu_activate, leaky_relu_activate, sigmoid_activate, tanh_activate},
     .slope = {identity_descend, relu_descend, leaky_relu_descend, sigmoid_descend, tanh_descend},

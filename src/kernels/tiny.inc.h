@@ -167,20 +167,19 @@ INLINED void gather_group(const bp_tiny *t, const bp_tiny_rows *rows, size_t fir
     v_store(g->weight + g->rows, v_set(0.0f));
 }
 
-#define FUSED_ACTIVATION(VALUE)                                                        \
-    for (size_t column = 0; column < t->n; column += VL)                               \
-        for (size_t r = 0; r < g->rows; r++)                                           \
-            v_store(g->a + 32 * r + column, VALUE(v_load(g->a + 32 * r + column)))
+#define FUSED_ACTIVATION(NAME)                         \
+    for (size_t column = 0; column < t->n; column += VL) \
+        NAME##_of_vectors(g->rows, 32, g->a + column)
 
 /* ReLU was done in the tiles. */
 INLINED void activate_group(const bp_tiny *t, const group *g)
 {
     if (t->activate == leaky_relu_activate)
-        FUSED_ACTIVATION(leaky_relu_value);
+        FUSED_ACTIVATION(leaky_relu);
     if (t->activate == sigmoid_activate)
-        FUSED_ACTIVATION(v_sigmoid);
+        FUSED_ACTIVATION(sigmoid);
     if (t->activate == tanh_activate)
-        FUSED_ACTIVATION(v_tanh);
+        FUSED_ACTIVATION(tanh);
 }
 
 INLINED void forward_group(const bp_tiny *t, const group *g)
@@ -232,23 +231,37 @@ INLINED void output_of_rows(size_t blocks, const bp_tiny *t, const float *a, flo
         v_store(to + b * VL, v_add(z[b], v_set(*t->b2)));
 }
 
+/* L of VL rows, as loss.inc.h has it for one column, times w. Returns 0 x that: not 0 where one is not finite. */
+INLINED vd loss_of_rows(bool logistic, const group *g, size_t r, const float *e, double *losses)
+{
+    vd none = d_set(0.0);
+
+    for (size_t h = 0; h < HALVES; h++) {
+        vd z = v_load_wide(g->dz + r + h * DL), y = v_load_wide(g->y + r + h * DL), w = v_load_wide(g->weight + r + h * DL);
+        vd loss = w * (logistic ? logistic_line(z, y) + d_log1p(v_load_wide(e + h * DL)) : d_set(0.5) * square_of_difference(z, y));
+        none = none + loss * d_set(0.0);
+        d_store(losses + h * DL, loss);
+    }
+    return none;
+}
+
 /* From z, which stands in dz, to dL/dz; w L to losses. True where all are finite: then each times 0 is 0. */
 INLINED bool loss_of_group(bool logistic, group *g, double *losses)
 {
     double some[VL];
+    float e_of_rows[VL];
     vd none = d_set(0.0);
 
     for (size_t r = 0; r < g->rows; r += VL) {
         bool whole = r + VL <= g->rows;
-        double *to = whole ? losses + r : some;
-        for (size_t h = 0; h < HALVES; h++) {
-            vd z = v_load_wide(g->dz + r + h * DL), y = v_load_wide(g->y + r + h * DL);
-            vd loss = v_load_wide(g->weight + r + h * DL) * (d_set(0.0) + (logistic ? logistic_term(z, y) : squared_term(z, y)));
-            none = none + loss * d_set(0.0);
-            d_store(to + h * DL, loss);
+        vf p = v_load(g->dz + r), e;
+        if (logistic) {
+            v_exp_less(1, &p, &e);
+            v_store(e_of_rows, e);
+            v_sigmoid_of(1, &e, &p);
         }
-        vf z = v_load(g->dz + r);
-        v_store(g->dz + r, v_mul(v_sub(logistic ? v_sigmoid(z) : z, v_load(g->y + r)), v_load(g->weight + r)));
+        none = none + loss_of_rows(logistic, g, r, e_of_rows, whole ? losses + r : some);
+        v_store(g->dz + r, v_mul(v_sub(p, v_load(g->y + r)), v_load(g->weight + r)));
         for (size_t i = r; !whole && i < g->rows; i++)
             losses[i] = some[i - r];
     }
@@ -315,7 +328,7 @@ INLINED void gradient_group(const bp_tiny *t, const group *g, float *dw1, float 
     for (size_t column = 0; column < t->n; column += VL)
         fused_first_tiles[height - 1](t, g, column, dw1, db1, dw2);
     if (height < t->k)
-        product_columns(t->k - height, g->rows, g->x + height, g->d, t->n, g->chain, NULL, dw1 + 32 * height);
+        product_columns(t->k - height, g->rows, g->x + height, g->d, t->n, g->chain, NULL, dw1 + 32 * height, NULL);
 }
 
 static bool tiny(const bp_tiny *t, const bp_tiny_rows *from, size_t m, float *gradient, double *losses)

@@ -41,13 +41,11 @@ static inline vf v_relu(vf a) { return _mm256_andnot_ps(_mm256_cmp_ps(a, _mm256_
 static inline vf v_mul_where(vm m, vf a, vf b) { return _mm256_and_ps(m, _mm256_mul_ps(a, b)); }
 static inline vf v_select(vm m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
 static inline bool vm_any(vm m) { return _mm256_movemask_ps(m) != 0; }
-static inline vi vi_set(uint32_t a) { return _mm256_set1_epi32((int)a); }
-static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
-static inline vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
-static inline vi vi_half(vi a) { return _mm256_srai_epi32(a, 1); }
 static inline vi vi_exponent(vi a) { return _mm256_slli_epi32(a, 23); }
 static inline vi vi_load(const void *p) { return _mm256_loadu_si256(p); }
 static inline void vi_store(void *p, vi a) { _mm256_storeu_si256(p, a); }
+static inline vi vi_set(uint32_t a) { return _mm256_set1_epi32((int)a); }
+static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
 static inline vi vi_up(vi a) { return _mm256_slli_epi32(a, 16); }

@@ -38,13 +38,11 @@ static inline vf v_relu(vf a) { return _mm512_fixupimm_ps(a, a, _mm512_set1_epi3
 static inline vf v_mul_where(vm m, vf a, vf b) { return _mm512_maskz_mul_ps(m, a, b); }
 static inline vf v_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
 static inline bool vm_any(vm m) { return m != 0; }
-static inline vi vi_set(uint32_t a) { return _mm512_set1_epi32((int)a); }
-static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
-static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
-static inline vi vi_half(vi a) { return _mm512_srai_epi32(a, 1); }
 static inline vi vi_exponent(vi a) { return _mm512_slli_epi32(a, 23); }
 static inline vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
 static inline void vi_store(void *p, vi a) { _mm512_storeu_si512(p, a); }
+static inline vi vi_set(uint32_t a) { return _mm512_set1_epi32((int)a); }
+static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 static inline vi vi_up(vi a) { return _mm512_slli_epi32(a, 16); }

@@ -44,13 +44,11 @@ static inline vf v_relu(vf a) { return vreinterpretq_f32_u32(vbicq_u32(vreinterp
 static inline vf v_mul_where(vm m, vf a, vf b) { return vreinterpretq_f32_u32(vandq_u32(m, vreinterpretq_u32_f32(vmulq_f32(a, b)))); }
 static inline vf v_select(vm m, vf yes, vf no) { return vbslq_f32(m, yes, no); }
 static inline bool vm_any(vm m) { return vmaxvq_u32(m) != 0; }
-static inline vi vi_set(uint32_t a) { return vdupq_n_u32(a); }
-static inline vi vi_add(vi a, vi b) { return vaddq_u32(a, b); }
-static inline vi vi_sub(vi a, vi b) { return vsubq_u32(a, b); }
-static inline vi vi_half(vi a) { return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 1)); }
 static inline vi vi_exponent(vi a) { return vshlq_n_u32(a, 23); }
 static inline vi vi_load(const void *p) { return vreinterpretq_u32_u8(vld1q_u8(p)); }
 static inline void vi_store(void *p, vi a) { vst1q_u8(p, vreinterpretq_u8_u32(a)); }
+static inline vi vi_set(uint32_t a) { return vdupq_n_u32(a); }
+static inline vi vi_add(vi a, vi b) { return vaddq_u32(a, b); }
 static inline vi vi_and(vi a, vi b) { return vandq_u32(a, b); }
 static inline vi vi_or(vi a, vi b) { return vorrq_u32(a, b); }
 static inline vi vi_up(vi a) { return vshlq_n_u32(a, 16); }

@@ -37,13 +37,11 @@ static inline vf v_relu(vf a) { return a <= 0.0f ? 0.0f : a; }
 static inline vf v_mul_where(vm m, vf a, vf b) { return m ? a * b : 0.0f; } /* else 0 */
 static inline vf v_select(vm m, vf yes, vf no) { return m ? yes : no; }
 static inline bool vm_any(vm m) { return m; }
-static inline vi vi_set(uint32_t a) { return a; }
-static inline vi vi_add(vi a, vi b) { return a + b; }
-static inline vi vi_sub(vi a, vi b) { return a - b; }
-static inline vi vi_half(vi a) { return (uint32_t)((int32_t)a >> 1); }
 static inline vi vi_exponent(vi a) { return a << 23; }
 static inline vi vi_load(const void *p) { vi i; memcpy(&i, p, sizeof i); return i; }
 static inline void vi_store(void *p, vi a) { memcpy(p, &a, sizeof a); }
+static inline vi vi_set(uint32_t a) { return a; }
+static inline vi vi_add(vi a, vi b) { return a + b; }
 static inline vi vi_and(vi a, vi b) { return a & b; }
 static inline vi vi_or(vi a, vi b) { return a | b; }
 static inline vi vi_up(vi a) { return a << 16; }   /* the low halves become the high ones, and 0 */

@@ -32,7 +32,8 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
         .n = layer->k,
         .panel = bp_pass_panel(pass),
         .a = pass->d[number + 1],
-        .b = weights->transposed[number],
+        .b = weights->transposed[number] ? weights->transposed[number] : weights->parameters + layer->w,
+        .narrow = !layer->narrow && layer->k <= BP_NARROW,
         .end = end_of(weights, number, pass),
         .c = pass->d[number],
     };

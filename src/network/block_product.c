@@ -75,7 +75,7 @@ static size_t blocks_of(bp_span rows)
     return (rows.count + BP_PANEL - 1) / BP_PANEL;
 }
 
-/* Tile p of the summed index and panel j of c, in W. */
+/* Tile `summed` of the summed index and panel j of c, as W has it, or W^T of a narrow layer. */
 typedef struct weights_tile {
     size_t rows, columns;
     const float *from; /* [rows][32] */
@@ -85,18 +85,19 @@ static weights_tile tile_at(const bp_block_product *p, size_t summed, size_t j)
 {
     const bp_layer *layer = p->layer;
     size_t row = BP_PANEL * (p->turned ? j : summed), panel = p->turned ? summed : j;
+    size_t rows = bp_size_min(BP_PANEL, layer->k - row), columns = bp_size_min(BP_PANEL, layer->n - panel * BP_PANEL);
 
     return (weights_tile){
-        .rows = bp_size_min(BP_PANEL, layer->k - row),
-        .columns = bp_size_min(BP_PANEL, layer->n - panel * BP_PANEL),
-        .from = p->w + (panel * layer->k + row) * BP_PANEL,
+        .rows = layer->narrow ? columns : rows,
+        .columns = layer->narrow ? rows : columns,
+        .from = p->w + (layer->narrow ? row * layer->n : (panel * layer->k + row) * BP_PANEL),
     };
 }
 
 /* A part of panel j. */
 static void pack_strip(const bp_arithmetic *a, const bp_block_product *product, bp_span depth, size_t j, uint16_t *to)
 {
-    bp_packing packing = product->turned ? BP_PACK_RIGHT_TURNED : BP_PACK_RIGHT;
+    bp_packing packing = product->turned != product->layer->narrow ? BP_PACK_RIGHT_TURNED : BP_PACK_RIGHT;
 
     for (size_t p = 0; p < depth.count; p++) {
         weights_tile tile = tile_at(product, depth.first + p, j);

@@ -28,7 +28,7 @@ void bp_pack_rows(const bp_arithmetic *arithmetic, size_t panel, bp_packed_rows 
 typedef struct bp_block_product {
     const bp_layer *layer;
     bool turned;           /* W^T */
-    const float *w;        /* the layer's W: [n panels][k][32] */
+    const float *w;        /* the layer's W as in the layout */
     const uint16_t *left;  /* a: [row blocks][panels of the summed index] blocks */
     const uint16_t *right; /* W or W^T: [panels of c][panels of the summed index] blocks; NULL: packed in parts */
     size_t panel;          /* floats from one panel of c to the next */

@@ -28,6 +28,7 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
         .panel = bp_pass_panel(pass),
         .a = pass->a[number],
         .b = weights->parameters + layer->w,
+        .narrow = layer->narrow,
         .end = end_of(weights, layer),
         .c = pass->a[number + 1],
     };

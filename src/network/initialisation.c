@@ -27,14 +27,12 @@ static double bound(bp_init_scheme scheme, const bp_layer *layer)
 
 static void initialise_layer(const bp_layer *layer, uint32_t number, double u, uint64_t seed, float *block)
 {
-    for (uint32_t column = 0; column < layer->n; column++) {
-        float *panel = block + layer->w + (size_t)(column / BP_PANEL) * layer->k * BP_PANEL + column % BP_PANEL;
+    for (uint32_t column = 0; column < layer->n; column++)
         for (uint32_t row = 0; row < layer->k; row++) {
             uint64_t element = (uint64_t)row * layer->n + column;
             double unit = bp_random_unit(bp_random(seed, BP_STREAM_WEIGHTS, 0, number, element));
-            panel[(size_t)row * BP_PANEL] = (float)(u * (2.0 * unit - 1.0));
+            block[bp_layer_place(layer, row, column)] = (float)(u * (2.0 * unit - 1.0));
         }
-    }
 }
 
 void bp_initialise(bp_network *network, bp_init_scheme scheme, uint64_t seed)

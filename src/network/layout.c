@@ -19,12 +19,24 @@ static bp_status check_sizes(uint32_t layers, const uint32_t *sizes, bp_error *e
     return BP_OK;
 }
 
+static bool is_tiny(uint32_t layers, const uint32_t *sizes)
+{
+    return layers == 2 && sizes[0] <= BP_TINY_WIDTH && sizes[1] <= BP_TINY_WIDTH && sizes[2] == 1;
+}
+
+/* Panels have lines of 32 floats: n panels of k, or of W^T k panels of n. */
+static size_t weight_lines(const bp_layer *layer)
+{
+    return layer->narrow ? (size_t)layer->k_panels * layer->n : (size_t)layer->n_panels * layer->k;
+}
+
 bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation hidden, bp_layout *layout, bp_error *error)
 {
     size_t floats = 0;
 
     BP_TRY(check_sizes(layers, sizes, error));
     layout->layers = layers;
+    layout->tiny = is_tiny(layers, sizes);
     for (uint32_t i = 0; i < layers; i++) {
         bp_layer *layer = &layout->layer[i];
         *layer = (bp_layer){
@@ -33,9 +45,10 @@ bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation h
             .activation = i + 1 < layers ? hidden : BP_IDENTITY,
             .k_panels = bp_panels(sizes[i]),
             .n_panels = bp_panels(sizes[i + 1]),
+            .narrow = sizes[i + 1] <= BP_NARROW && (i || !layout->tiny),
             .w = floats,
         };
-        layer->b = layer->w + (size_t)layer->n_panels * layer->k * BP_PANEL; /* below 2^19 * 2^24 * 2^5 = 2^48 */
+        layer->b = layer->w + weight_lines(layer) * BP_PANEL; /* below 2^19 * 2^24 * 2^5 = 2^48 */
         floats = layer->b + (size_t)layer->n_panels * BP_PANEL;
     }
     layout->floats = floats;

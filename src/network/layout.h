@@ -5,6 +5,9 @@
  *
  *      | W0 | b0 | W1 | b1 | ...        every part begins at a multiple of 32 floats
  *
+ * A layer with few outputs would be mostly padding, so it has W^T instead, [panels of k][n][32]: products with few columns read it
+ * so, its gradient is made so, and backward reads it as the W^T that it is.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_LAYOUT_H
 #define BP_LAYOUT_H
@@ -12,6 +15,7 @@
 #include <stdbool.h>
 
 #include "backprop.h"
+#include "kernels.h"
 
 #define BP_PANEL 32                       /* columns of a panel: two AVX-512 vectors, a register tile's width */
 #define BP_LAYERS_MAX (BP_HIDDEN_MAX + 1) /* with weights */
@@ -23,14 +27,16 @@ typedef struct bp_layer {
     bp_activation activation;
     uint32_t k_panels; /* of a matrix with k columns */
     uint32_t n_panels;
-    size_t w; /* first float of W */
-    size_t b; /* first float of b */
+    bool narrow; /* few outputs: W is kept as W^T */
+    size_t w;    /* first float of W */
+    size_t b;    /* first float of b */
 } bp_layer;
 
 typedef struct bp_layout {
     uint32_t layers;
     bp_layer layer[BP_LAYERS_MAX];
     size_t floats; /* of the whole block, padding included */
+    bool tiny;     /* what bp_kernels.tiny takes: it wants W of the hidden layer as it is, however narrow */
 } bp_layout;
 
 /* sizes [layers + 1]. BP_INVALID for no layer or more than BP_LAYERS_MAX, for a width of 0 or above BP_WIDTH_MAX. The bytes
@@ -39,6 +45,19 @@ bp_status bp_layout_make(uint32_t layers, const uint32_t *sizes, bp_activation h
 
 /* The same layers, sizes and activations. */
 bool bp_layout_equal(const bp_layout *a, const bp_layout *b);
+
+/* Where W's element of row i, column j lies in the flat block. */
+static inline size_t bp_layer_place(const bp_layer *layer, size_t i, size_t j)
+{
+    size_t line = layer->narrow ? i / BP_PANEL * layer->n + j : j / BP_PANEL * layer->k + i;
+    return layer->w + line * BP_PANEL + (layer->narrow ? i : j) % BP_PANEL;
+}
+
+/* Whether backward needs a copy of W, turned: neither is W kept so, nor is it a narrow product's b as it is. */
+static inline bool bp_layer_is_copied(const bp_layer *layer)
+{
+    return !layer->narrow && layer->k > BP_NARROW;
+}
 
 /* Floats of a layer's W and b in the flat block. */
 static inline size_t bp_layer_floats(const bp_layer *layer)

@@ -140,6 +140,20 @@ bp_status bp_network_set(bp_network *network, uint32_t layer, const float *W, co
     return BP_OK;
 }
 
+static void unpack_narrow(const bp_layer *layer, const float *block, float *W)
+{
+    for (size_t i = 0; i < layer->k; i++)
+        for (size_t j = 0; j < layer->n; j++)
+            W[i * layer->n + j] = block[bp_layer_place(layer, i, j)];
+}
+
+static void pack_narrow(const bp_layer *layer, const float *W, float *block)
+{
+    for (size_t i = 0; i < layer->k; i++)
+        for (size_t j = 0; j < layer->n; j++)
+            block[bp_layer_place(layer, i, j)] = W[i * layer->n + j];
+}
+
 /* Columns of a matrix that lie in that panel. */
 static size_t panel_width(uint32_t columns, uint32_t panel)
 {
@@ -147,26 +161,36 @@ static size_t panel_width(uint32_t columns, uint32_t panel)
     return rest < BP_PANEL ? rest : BP_PANEL;
 }
 
-void bp_layer_unpack(const bp_layer *layer, const float *block, float *W, float *b)
+static void unpack_panels(const bp_layer *layer, const float *block, float *W)
 {
     for (uint32_t p = 0; p < layer->n_panels; p++) {
-        const float *panel = block + layer->w + (size_t)p * layer->k * BP_PANEL;
-        size_t bytes = panel_width(layer->n, p) * sizeof(float);
-        for (size_t i = 0; W && i < layer->k; i++)
-            memcpy(W + i * layer->n + (size_t)p * BP_PANEL, panel + i * BP_PANEL, bytes);
+        size_t column = (size_t)p * BP_PANEL, bytes = panel_width(layer->n, p) * sizeof(float);
+        for (size_t i = 0; i < layer->k; i++)
+            memcpy(W + i * layer->n + column, block + bp_layer_place(layer, i, column), bytes);
     }
+}
+
+static void pack_panels(const bp_layer *layer, const float *W, float *block)
+{
+    for (uint32_t p = 0; p < layer->n_panels; p++) {
+        size_t column = (size_t)p * BP_PANEL, bytes = panel_width(layer->n, p) * sizeof(float);
+        for (size_t i = 0; i < layer->k; i++)
+            memcpy(block + bp_layer_place(layer, i, column), W + i * layer->n + column, bytes);
+    }
+}
+
+void bp_layer_unpack(const bp_layer *layer, const float *block, float *W, float *b)
+{
+    if (W)
+        (layer->narrow ? unpack_narrow : unpack_panels)(layer, block, W);
     if (b)
         memcpy(b, block + layer->b, layer->n * sizeof(float));
 }
 
 void bp_layer_pack(const bp_layer *layer, const float *W, const float *b, float *block)
 {
-    for (uint32_t p = 0; p < layer->n_panels; p++) {
-        float *panel = block + layer->w + (size_t)p * layer->k * BP_PANEL;
-        size_t bytes = panel_width(layer->n, p) * sizeof(float);
-        for (size_t i = 0; W && i < layer->k; i++)
-            memcpy(panel + i * BP_PANEL, W + i * layer->n + (size_t)p * BP_PANEL, bytes);
-    }
+    if (W)
+        (layer->narrow ? pack_narrow : pack_panels)(layer, W, block);
     if (b)
         memcpy(block + layer->b, b, layer->n * sizeof(float));
 }

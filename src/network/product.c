@@ -27,13 +27,23 @@ static bp_end end_of_panel(const bp_product *p, size_t j, size_t row)
     return end;
 }
 
+static void narrow_block(const bp_kernels *kernels, const bp_product *p, bp_span rows, const float *a, size_t depth, size_t steps,
+                         bp_chain chain)
+{
+    bp_end end = end_of_panel(p, 0, rows.first);
+
+    kernels->product_narrow(rows.count, steps, a, p->panel, p->b + depth * p->n, p->n, chain, &end, p->c + rows.first * BP_PANEL);
+}
+
 /* One block of rows, one part of the chains, all panels. */
 static void block(const bp_kernels *kernels, const bp_product *p, bp_span rows, bp_span depth, bp_range panels)
 {
     const float *a = p->a + depth.first / BP_PANEL * p->panel + rows.first * BP_PANEL;
     bp_chain chain = bp_chain_at(depth.first, depth.count, p->k);
 
-    for (size_t j = panels.first; j < panels.end; j++) {
+    if (p->narrow && panels.first < panels.end)
+        narrow_block(kernels, p, rows, a, depth.first, depth.count, chain);
+    for (size_t j = panels.first; j < panels.end && !p->narrow; j++) {
         const float *b = p->b + (j * p->k + depth.first) * BP_PANEL;
         bp_end end = end_of_panel(p, j, rows.first);
         kernels->product_rows(rows.count, depth.count, a, p->panel, b, bp_size_min(BP_PANEL, p->n - j * BP_PANEL), chain, &end,

@@ -13,6 +13,7 @@ typedef struct bp_product {
     size_t panel;   /* floats from one panel of a and of c to the next */
     const float *a; /* [k panels][ld][32] */
     const float *b; /* [n panels][k][32] */
+    bool narrow;    /* n is at most BP_NARROW, and b is turned: [k panels][n][32] */
     bp_end end;     /* bias [n panels][32] or NULL, a of c's shape or NULL */
     float *c;       /* [n panels][ld][32] */
 } bp_product;

@@ -23,7 +23,7 @@ static void carve_layer(bp_weights *weights, uint32_t i, bp_arena *arena)
 {
     const bp_layer *layer = &weights->layout->layer[i];
 
-    if (!weights->arithmetic.terms)
+    if (!weights->arithmetic.terms && bp_layer_is_copied(layer))
         weights->transposed[i] = bp_arena_take(arena, (size_t)layer->k_panels * layer->n, BP_PANEL * sizeof(float));
 }
 
@@ -48,7 +48,7 @@ typedef struct weights_tile {
 static weights_tile tile_at(const bp_weights *weights, uint32_t number, size_t i, size_t j)
 {
     const bp_layer *layer = &weights->layout->layer[number];
-    float *copy = weights->transposed[number];
+    float *copy = weights->transposed[number]; /* never of a narrow layer */
 
     return (weights_tile){
         .rows = bp_size_min(BP_PANEL, layer->k - i * BP_PANEL),

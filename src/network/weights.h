@@ -1,7 +1,8 @@
 /* How products are computed, and the weights of a network in the forms that they read.
  *
- *      f32     W as it lies in the parameters, and a copy W^T [k panels][n][32] for dL/dz W^T, as large as W, which follows it tile
- *              by tile, 32 x 32, made by whoever has updated the tile. The first layer's is made when somebody asks for dL/dx.
+ *      f32     W as it lies in the parameters, and for dL/dz W^T, where the layout says so, a copy W^T [k panels][n][32], as large as
+ *              W, which follows it tile by tile, 32 x 32, made by whoever has updated the tile. The first layer's is made when
+ *              somebody asks for dL/dx.
  *      mixed   W as it lies in the parameters: its tiles are packed just before they are used (block_product.h)
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -26,7 +27,7 @@ typedef struct bp_weights {
     bp_arithmetic arithmetic;
     const bp_layout *layout;
     const float *parameters;
-    float *transposed[BP_LAYERS_MAX]; /* of f32, where it has been carved */
+    float *transposed[BP_LAYERS_MAX]; /* f32: of layers that have a copy, where it has been carved */
 } bp_weights;
 
 /* Elements of one packed block. */

@@ -14,7 +14,7 @@
 #include "trainer.h"
 
 #define FORMAT "backprop-checkpoint"
-#define VERSION "1"
+#define VERSION "2"
 
 enum {
     METRIC_VALUES = 8,

@@ -53,7 +53,7 @@ static const double bandwidth[LEVELS] = {200, 20, 12, 12};
 #define FORK_OF_THREAD 100.0
 
 /* Rows that a product takes through a layer together, and panels of a that the gradient takes where they have 512 rows (product.c,
- * phase.c). */
+ * tiles.c). */
 #define ROWS_TOGETHER 256.0
 #define PANELS_TOGETHER 8
 

@@ -41,47 +41,81 @@ static const uint16_t *blocks_at(const bp_arithmetic *arithmetic, const bp_pass 
     return down + (panel * pass->row_blocks + row / BP_PANEL) * bp_block_elements(arithmetic);
 }
 
-/* Blocks of those rows. */
 static size_t blocks_of(bp_span rows)
 {
     return (rows.count + BP_PANEL - 1) / BP_PANEL;
 }
 
-static void tile_of_blocks(const bp_arithmetic *arithmetic, uint32_t number, const bp_pass *pass, bp_span rows, bp_chain chain,
-                           size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
+/* dW [h][32] of tile (i, j) in mixed precision. */
+static void block_weights(const bp_arithmetic *arithmetic, uint32_t number, const bp_pass *pass, bp_span rows, bp_chain chain,
+                          size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
 {
     arithmetic->blocks->product(
         h, arithmetic->terms, blocks_of(rows), blocks_at(arithmetic, pass, pass->packed_a[number].down, i, rows.first),
         blocks_at(arithmetic, pass, pass->packed_d[number + 1].down, j, rows.first), chain, NULL, ahead, dW);
 }
 
-/* dW [h][32] of tile (i, j) over rows of the pass, a part of its chains. Columns behind the last are 0. */
-static void tile_weights(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                         bp_chain chain, size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
+/* dW^T [n][32] of a narrow layer: dW, turned. */
+static void narrow_block_weights(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass,
+                                 bp_span rows, bp_chain chain, size_t i, const bp_stream *ahead, float *dW)
 {
-    size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
+    size_t h = bp_size_min(BP_PANEL, layer->k - i * BP_PANEL);
+    _Alignas(BP_ALIGNMENT) float turned[BP_PANEL * BP_PANEL] = {0};
+
+    if (!(chain & BP_CHAIN_FIRST))
+        arithmetic->kernels->transpose(layer->n, h, dW, turned);
+    block_weights(arithmetic, number, pass, rows, chain, i, 0, h, ahead, turned);
+    memset(dW, 0, layer->n * BP_PANEL * sizeof(float));
+    arithmetic->kernels->transpose(h, layer->n, turned, dW);
+}
+
+/* What tile_sums has, in mixed precision; biases are f32. */
+static void block_sums(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+                       bp_chain chain, size_t i, size_t j, const bp_stream *ahead, float *dW, float *db)
+{
+    const float *d = panel_at(pass, pass->d[number + 1], j, rows.first);
+
+    if (layer->narrow)
+        narrow_block_weights(arithmetic, layer, number, pass, rows, chain, i, ahead, dW);
+    else
+        block_weights(arithmetic, number, pass, rows, chain, i, j, bp_tile_rows(layer, i), ahead, dW);
+    if (db)
+        arithmetic->kernels->product_columns(0, rows.count, d, d, bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), chain, NULL, dW,
+                                             db);
+}
+
+/* dW^T = dL/dz^T a of a narrow layer: what lies behind a's last column may be anything, and is cut off. */
+static void narrow_sums(const bp_kernels *kernels, const bp_layer *layer, size_t i, const float *a, const float *d, size_t m,
+                        bp_chain chain, const bp_stream *ahead, float *dW, float *db)
+{
+    size_t columns = bp_size_min(BP_PANEL, layer->k - i * BP_PANEL);
+
+    kernels->product_columns(layer->n, m, d, a, columns, chain, ahead, dW, NULL);
+    for (size_t j = 0; j < layer->n && columns < BP_PANEL && chain & BP_CHAIN_LAST; j++)
+        memset(dW + j * BP_PANEL + columns, 0, (BP_PANEL - columns) * sizeof(float));
+    if (db)
+        kernels->product_columns(0, m, d, d, layer->n, chain, NULL, dW, db);
+}
+
+/* dW of tile (i, j) over rows of the pass, a part of its chains, and with it db [32] of panel j, where it is not NULL. Columns
+ * behind the last are 0. */
+static void tile_sums(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
+                      bp_chain chain, size_t i, size_t j, const bp_stream *ahead, float *dW, float *db)
+{
+    const float *a = panel_at(pass, pass->a[number], i, rows.first), *d = panel_at(pass, pass->d[number + 1], j, rows.first);
+    size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), h = bp_tile_rows(layer, i);
 
     if (arithmetic->terms) {
-        tile_of_blocks(arithmetic, number, pass, rows, chain, i, j, h, ahead, dW);
+        block_sums(arithmetic, layer, number, pass, rows, chain, i, j, ahead, dW, db);
+        return;
+    }
+    if (layer->narrow) {
+        narrow_sums(arithmetic->kernels, layer, i, a, d, rows.count, chain, ahead, dW, db);
         return;
     }
     if (columns < BP_PANEL && chain & BP_CHAIN_FIRST)
         memset(dW, 0, h * BP_PANEL * sizeof(float));
-    arithmetic->kernels->product_columns(h, rows.count, panel_at(pass, pass->a[number], i, rows.first),
-                                         panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, ahead, dW);
-}
-
-/* db [32] of panel j. */
-static void tile_biases(const bp_kernels *kernels, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
-                        bp_chain chain, size_t j, float *db)
-{
-    size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL);
-    kernels->sum_rows(rows.count, panel_at(pass, pass->d[number + 1], j, rows.first), columns, chain, db);
-}
-
-static size_t tile_height(const bp_layer *layer, size_t i)
-{
-    return bp_size_min(BP_PANEL, layer->k - i * BP_PANEL);
+    arithmetic->kernels->product_columns(h, rows.count, a, d, columns, chain, ahead, dW, db);
 }
 
 /* A part of one shard's chains, of a whole layer, into a buffer laid out as the parameters are. */
@@ -89,11 +123,9 @@ static void shard_gradient(const bp_arithmetic *arithmetic, const bp_layer *laye
                            bp_span rows, bp_chain chain, float *buffer)
 {
     for (size_t j = 0; j < layer->n_panels; j++) {
-        float *panel = buffer + layer->w + j * layer->k * BP_PANEL;
         for (size_t i = 0; i < layer->k_panels; i++)
-            tile_weights(arithmetic, layer, number, pass, rows, chain, i, j, tile_height(layer, i), NULL,
-                         panel + i * BP_PANEL * BP_PANEL);
-        tile_biases(arithmetic->kernels, layer, number, pass, rows, chain, j, buffer + layer->b + j * BP_PANEL);
+            tile_sums(arithmetic, layer, number, pass, rows, chain, i, j, NULL,
+                      buffer + layer->w + bp_tile_line(layer, i, j) * BP_PANEL, i == 0 ? buffer + layer->b + j * BP_PANEL : NULL);
     }
 }
 
@@ -187,10 +219,8 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
-        tile_weights(&gradients->plan->arithmetic, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j, tile->rows,
-                     ahead, sum);
-        if (tile->i == 0)
-            tile_biases(kernels, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->j, sum + used);
+        tile_sums(&gradients->plan->arithmetic, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j,
+                  row + shard.count == m ? ahead : NULL, sum, tile->i == 0 ? sum + used : NULL);
         bp_fold_push(&fold, kernels, floats, (bp_node){row / shard_rows, 0, sum});
     }
     tile->dW = bp_fold_total(&fold, kernels, floats);
@@ -203,15 +233,11 @@ static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span r
                          bp_tile *tile)
 {
     const bp_layer *layer = &gradients->layout->layer[tile->layer];
-    const bp_arithmetic *arithmetic = &gradients->plan->arithmetic;
     bp_chain chain = bp_chain_at(rows.first, rows.count, m);
 
     tile->dW = gradients->resting + tile->w;
-    tile_weights(arithmetic, layer, tile->layer, pass, rows, chain, tile->i, tile->j, tile->rows, ahead, tile->dW);
-    if (tile->i == 0) {
-        tile->db = gradients->resting + tile->b;
-        tile_biases(arithmetic->kernels, layer, tile->layer, pass, rows, chain, tile->j, tile->db);
-    }
+    tile->db = tile->i == 0 ? gradients->resting + tile->b : NULL;
+    tile_sums(&gradients->plan->arithmetic, layer, tile->layer, pass, rows, chain, tile->i, tile->j, ahead, tile->dW, tile->db);
 }
 
 /* Rows of a long chain that are walked at a time: 1,024 rows of one panel are 128 KiB. */

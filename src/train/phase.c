@@ -1,4 +1,4 @@
-/* The two phases of a step, as one member of the team goes through them.
+/* The rows phase of a step, as one member of the team goes through it, and what both phases share.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #define _POSIX_C_SOURCE 200809L
@@ -24,8 +24,7 @@ double bp_clock(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Adds the time since *since to a phase, and moves *since on. The caller's thread alone measures. */
-static void lap(bp_trainer *trainer, bp_member member, bp_phase phase, double *since)
+void bp_phase_lap(bp_trainer *trainer, bp_member member, bp_phase phase, double *since)
 {
     if (!trainer->timed || member.index)
         return;
@@ -63,15 +62,15 @@ static void through(bp_trainer *trainer, bp_member member, const bp_pass *pass, 
     double since = trainer->timed ? bp_clock() : 0.0;
 
     gather(trainer, pass, span, row, minibatch);
-    lap(trainer, member, BP_PHASE_GATHER, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_GATHER, &since);
     bp_forward(&trainer->weights, pass, span, bp_trainer_strip(trainer, member));
-    lap(trainer, member, BP_PHASE_FORWARD, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_FORWARD, &since);
     lose(trainer, pass, span, row);
-    lap(trainer, member, BP_PHASE_LOSS, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_LOSS, &since);
     bp_backward(&trainer->weights, pass, span, false, bp_trainer_strip(trainer, member));
-    lap(trainer, member, BP_PHASE_BACKWARD, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_BACKWARD, &since);
     bp_gradients_walk(&trainer->gradients, member, pass, span, row, minibatch->m);
-    lap(trainer, member, BP_PHASE_GRADIENT, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_GRADIENT, &since);
 }
 
 /* All layers forward, the member's block of each: what others have made, or will read, is waited for. */
@@ -114,15 +113,15 @@ static void together(bp_trainer *trainer, bp_member member, bp_span span, const 
     double since = trainer->timed ? bp_clock() : 0.0;
 
     gather(trainer, &trainer->pass, span, span.first, minibatch);
-    lap(trainer, member, BP_PHASE_GATHER, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_GATHER, &since);
     bp_forward_begin(&trainer->weights, &trainer->pass, span);
     forward_blocks(trainer, member, minibatch->m);
-    lap(trainer, member, BP_PHASE_FORWARD, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_FORWARD, &since);
     lose(trainer, &trainer->pass, span, span.first);
-    lap(trainer, member, BP_PHASE_LOSS, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_LOSS, &since);
     bp_backward_begin(&trainer->weights, &trainer->pass, span);
     backward_blocks(trainer, member, minibatch->m);
-    lap(trainer, member, BP_PHASE_BACKWARD, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_BACKWARD, &since);
 }
 
 static bool all_finite(const double *values, bp_range range)
@@ -158,7 +157,7 @@ static bool tiny_rows(bp_trainer *trainer, bp_member member, bp_range rows, cons
     double since = trainer->timed ? bp_clock() : 0.0;
     bool finite = bp_tiny_rows_phase(trainer, member, rows, minibatch);
 
-    lap(trainer, member, BP_PHASE_FORWARD, &since);
+    bp_phase_lap(trainer, member, BP_PHASE_FORWARD, &since);
     return finite;
 }
 
@@ -166,6 +165,7 @@ void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *mi
 {
     bp_range rows = bp_team_range(member, minibatch->m, trainer->plan.grain);
 
+    atomic_store_explicit(&trainer->slot[member.index].taken, 0, memory_order_relaxed);
     bp_gradients_begin(&trainer->gradients, member);
     bool finite =
         trainer->plan.tiny ? tiny_rows(trainer, member, rows, minibatch) : rows_in_phases(trainer, member, rows, minibatch);
@@ -217,148 +217,4 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
     trainer->updates++;
     trainer->update = bp_optimizer_numbers(&trainer->settings, trainer->updates, rate, 1.0f / (float)m);
     trainer->first_copied = false;
-}
-
-static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile, const bp_update *biases)
-{
-    const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
-    bp_optimizer optimizer = (bp_optimizer)trainer->settings.optimizer;
-    float *parameters = trainer->network->parameters;
-    bool bad = bp_optimizer_update(kernels, optimizer, &trainer->moments, &trainer->update, tile->w, tile->rows * BP_PANEL,
-                                   parameters + tile->w, tile->dW);
-
-    if (tile->db &&
-        bp_optimizer_update(kernels, optimizer, &trainer->moments, biases, tile->b, BP_PANEL, parameters + tile->b, tile->db))
-        bad = true;
-    if (bad)
-        bp_phase_note_bad(trainer, member, tile->layer);
-    bp_weights_refresh(&trainer->weights, tile->layer, tile->i, tile->j);
-}
-
-/* Bytes of a's panels that are walked together: they stay in L2 beside dL/dz's panel, where all of a would come out of L3
- * again for every panel of dL/dz (784-1024-1024-1024-10 with adam on two threads: 15.6 ms, so 14.1). */
-#define TOGETHER_BYTES ((size_t)512 << 10)
-
-static size_t panels_together(const bp_trainer *trainer, bp_span rows)
-{
-    return bp_size_max(TOGETHER_BYTES / bp_gradients_panel_bytes(&trainer->plan, rows), 1);
-}
-
-#define STREAMS 6
-
-static void add_stream(bp_stream **next, const void *first, size_t bytes)
-{
-    if (first)
-        *(*next)++ = (bp_stream){first, bytes / 256 * 4};
-}
-
-/* What comes after a tile's product: its parameters and their state, for the update, and of dL/dz's next panel the share of each
- * of the tiles that walk together. */
-static void look_ahead(const bp_trainer *trainer, const bp_tile *tile, bp_span rows, size_t share, bp_stream ahead[STREAMS])
-{
-    size_t bytes = tile->rows * BP_PANEL * sizeof(float), part = bp_gradients_panel_bytes(&trainer->plan, rows) / share;
-    const bp_moments *moments = &trainer->moments;
-    bp_stream *next = ahead;
-
-    part = part / BP_ALIGNMENT * BP_ALIGNMENT;
-    add_stream(&next, trainer->network->parameters + tile->w, bytes);
-    add_stream(&next, moments->first ? moments->first + tile->w : NULL, bytes);
-    add_stream(&next, moments->second ? moments->second + tile->w : NULL, bytes);
-    *next = bp_weights_stream(&trainer->weights, tile->layer, tile->i, tile->j);
-    next += next->lines > 0;
-    if (tile->j)
-        add_stream(&next,
-                   (const unsigned char *)bp_gradients_panel(&trainer->plan, &trainer->pass, tile->layer, tile->j - 1, rows) +
-                       tile->i % share * part,
-                   part);
-    *next = (bp_stream){NULL, 0};
-}
-
-/* One tile: a part of its rows, and with the last part the update. Where buffers are summed, nothing is asked for ahead. */
-static void finish_tile(bp_trainer *trainer, bp_member member, bp_span rows, size_t m, size_t number, const bp_update *biases)
-{
-    bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
-    bp_stream ahead[STREAMS] = {{NULL, 0}};
-
-    if (!trainer->plan.layer[tile.layer].buffered)
-        look_ahead(trainer, &tile, rows, panels_together(trainer, rows), ahead);
-    bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, m, ahead, &tile);
-    if (rows.first + rows.count == m)
-        update_tile(trainer, member, &tile, biases);
-}
-
-/* The tiles of one layer that lie in the range, a few panels of a at a time, and the last ones first: forward ended with them,
- * so they are still in cache. */
-static void finish_layer(bp_trainer *trainer, bp_member member, bp_span rows, size_t m, uint32_t number, bp_range range,
-                         const bp_update *biases)
-{
-    const bp_layer *layer = &trainer->network->layout.layer[number];
-    size_t first = trainer->plan.layer[number].first_tile, panels = panels_together(trainer, rows);
-
-    for (size_t i = 0; i < layer->k_panels; i += panels)
-        for (size_t j = layer->n_panels; j-- > 0;) {
-            size_t row = first + j * layer->k_panels, begin = bp_size_max(row + i, range.first);
-            size_t end = bp_size_min(row + bp_size_min(i + panels, layer->k_panels), range.end);
-            for (size_t tile = begin; tile < end; tile++)
-                finish_tile(trainer, member, rows, m, tile, biases);
-        }
-}
-
-static void finish_tiles(bp_trainer *trainer, bp_member member, size_t m)
-{
-    const bp_layout *layout = &trainer->network->layout;
-    bp_update biases = bp_optimizer_for_biases(&trainer->update);
-    bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
-
-    for (uint32_t number = layout->layers; number-- > 0;) {
-        bp_range range = bp_grid_tiles(&trainer->plan, layout, number, member, loose);
-        size_t part = bp_gradients_part(&trainer->plan, number, m);
-        for (size_t row = 0; row < m; row += part)
-            finish_layer(trainer, member, (bp_span){row, bp_size_min(part, m - row)}, m, number, range, &biases);
-    }
-}
-
-void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
-{
-    double since = trainer->timed ? bp_clock() : 0.0;
-
-    if (!trainer->plan.tiny)
-        finish_tiles(trainer, member, m);
-    else if (member.index == 0)
-        bp_tiny_update(trainer, member);
-    lap(trainer, member, BP_PHASE_GRADIENT, &since);
-}
-
-void bp_phase_apply(bp_trainer *trainer, bp_member member)
-{
-    const bp_layout *layout = &trainer->network->layout;
-    bp_update biases = bp_optimizer_for_biases(&trainer->update);
-    bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
-
-    for (uint32_t layer = 0; layer < layout->layers; layer++) {
-        bp_range range = bp_grid_tiles(&trainer->plan, layout, layer, member, loose);
-        for (size_t number = range.first; number < range.end; number++) {
-            bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
-            tile.dW = trainer->gradient + tile.w;
-            tile.db = tile.i == 0 ? trainer->gradient + tile.b : NULL;
-            update_tile(trainer, member, &tile, &biases);
-        }
-    }
-}
-
-static void refresh_tiles(void *context, bp_member member)
-{
-    bp_trainer *trainer = context;
-    bp_range tiles = bp_team_range(member, trainer->plan.tiles, 1);
-
-    for (size_t number = tiles.first; number < tiles.end; number++) {
-        bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
-        bp_weights_refresh(&trainer->weights, tile.layer, tile.i, tile.j);
-    }
-}
-
-/* In a team for its floating-point state: splitting in terms subtracts. */
-void bp_trainer_refresh(bp_trainer *trainer)
-{
-    bp_team_run(trainer->plan.threads, refresh_tiles, trainer);
 }

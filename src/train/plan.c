@@ -54,13 +54,6 @@ static void cut_tiles(const bp_layout *layout, bp_plan *plan)
 
 /* ---------------------------------------------------------------------------------------------------- team and gradient */
 
-/* What the kernel takes. */
-static bool is_tiny(const bp_layout *layout)
-{
-    const bp_layer *layer = layout->layer;
-    return layout->layers == 2 && layer[1].n == 1 && layer[0].k <= BP_TINY_WIDTH && layer[0].n <= BP_TINY_WIDTH;
-}
-
 /* In mixed precision 32 rows are a block, which one thread makes whole. */
 static size_t whole_rows(const bp_plan *plan)
 {
@@ -86,7 +79,7 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
 {
     size_t most = 1;
 
-    plan->tiny = buffers && is_tiny(layout) && !plan->arithmetic.terms;
+    plan->tiny = buffers && layout->tiny && !plan->arithmetic.terms;
     plan->grain = whole_rows(plan);
     for (uint32_t i = 0; i < layout->layers; i++) {
         bp_layer_plan *layer = &plan->layer[i];
@@ -258,8 +251,8 @@ bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number
         .layer = l,
         .i = i,
         .j = j,
-        .rows = bp_size_min(BP_PANEL, layer->k - i * BP_PANEL),
-        .w = layer->w + (j * layer->k + i * BP_PANEL) * BP_PANEL,
+        .rows = bp_tile_rows(layer, i),
+        .w = layer->w + bp_tile_line(layer, i, j) * BP_PANEL,
         .b = layer->b + j * BP_PANEL,
     };
 }

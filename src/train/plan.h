@@ -1,7 +1,8 @@
 /* The plan: how steps are computed, decided before the first one from layout, batch size and machine.
  *
  * Work on parameters is cut in tiles of 32 x 32: tile t of a layer is rows 32 i ... of W's panel j, with j = t / k_panels
- * and i = t % k_panels; it is contiguous in memory. The tile with i = 0 carries the panel's biases too.
+ * and i = t % k_panels; it is contiguous in memory. The tile with i = 0 carries the panel's biases too. Of a narrow layer, which
+ * has W^T, the tile is that: n rows of columns 32 i ...
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_PLAN_H
@@ -48,7 +49,7 @@ typedef struct bp_plan {
 typedef struct bp_tile {
     uint32_t layer;
     size_t i, j; /* rows 32 i ... of panel j */
-    size_t rows; /* of W, up to 32 */
+    size_t rows; /* of W, up to 32, or of W^T */
     size_t w;    /* first float in the flat block; 32 rows floats */
     size_t b;    /* the panel's biases in the flat block, for i = 0 */
     float *dW;   /* [rows][32] */
@@ -65,6 +66,18 @@ size_t bp_plan_shards(const bp_layer_plan *layer, size_t m);
 
 /* All tiles of a layer. */
 bp_range bp_plan_layer_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t layer);
+
+/* Rows of 32 floats of tile (i, j), and the first of them among the layer's. */
+static inline size_t bp_tile_rows(const bp_layer *layer, size_t i)
+{
+    size_t rest = layer->k - i * BP_PANEL;
+    return layer->narrow ? layer->n : rest < BP_PANEL ? rest : BP_PANEL;
+}
+
+static inline size_t bp_tile_line(const bp_layer *layer, size_t i, size_t j)
+{
+    return layer->narrow ? i * layer->n : j * layer->k + i * BP_PANEL;
+}
 
 /* Tile `number`, without its gradient. */
 bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number);

@@ -17,7 +17,7 @@ static bp_tiny describe(const bp_trainer *trainer, bp_member member)
         .logistic = trainer->network->loss == BP_BINARY_CROSS_ENTROPY,
         .w1 = parameters + hidden->w,
         .b1 = parameters + hidden->b,
-        .w2 = trainer->weights.transposed[1],
+        .w2 = parameters + output->w,
         .b2 = parameters + output->b,
         .scratch = trainer->tiny + member.index * (size_t)BP_TINY_SCRATCH,
     };
@@ -90,27 +90,14 @@ bool bp_tiny_rows_phase(bp_trainer *trainer, bp_member member, bp_range range, c
     return finite;
 }
 
-/* Column 0 of [n][32] into a row, and back. */
-static void take_column(const float *column, size_t n, float row[BP_TINY_WIDTH])
-{
-    for (size_t i = 0; i < BP_TINY_WIDTH; i++)
-        row[i] = i < n ? column[i * BP_PANEL] : 0.0f;
-}
-
-static void put_column(const float row[BP_TINY_WIDTH], size_t n, float *column)
-{
-    for (size_t i = 0; i < n; i++)
-        column[i * BP_PANEL] = row[i];
-}
-
 /* Floats of the widest vector: behind a whole one nothing is touched. */
 #define VECTOR_MOST 16
 
-/* Behind the last hidden unit a sigmoid is 1/2, not 0, so W^T has moved there. It must be 0, as all padding is in a checkpoint:
- * then dL/dz, dW and db of the hidden layer are 0 there, too. */
-static void clear_padding(float row[BP_TINY_WIDTH], size_t n)
+/* Behind the last hidden unit a sigmoid is 1/2, not 0, so W has moved there. It must be 0, as all padding is in a checkpoint: then
+ * dL/dz, dW and db of the hidden layer are 0 there, too. */
+static void clear_padding(float *row, size_t n)
 {
-    for (size_t i = n; i % VECTOR_MOST; i++)
+    for (size_t i = n; row && i % VECTOR_MOST; i++)
         row[i] = 0.0f;
 }
 
@@ -124,28 +111,18 @@ static bp_tiny_part part_at(const bp_trainer *trainer, size_t at)
     return (bp_tiny_part){trainer->network->parameters + at, from(trainer->moments.first, at), from(trainer->moments.second, at)};
 }
 
-/* W of the output is a column in parameters and moments: it is updated as the row that W^T is. */
 static void update(bp_trainer *trainer, const float *gradient, bool bad[2])
 {
     const bp_layer *layer = trainer->network->layout.layer;
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
-    bp_tiny_part column = part_at(trainer, layer[1].w);
-    float first[BP_TINY_WIDTH], second[BP_TINY_WIDTH];
-    bp_tiny_part row = {trainer->weights.transposed[1], column.first ? first : NULL, column.second ? second : NULL};
+    bp_tiny_part row = part_at(trainer, layer[1].w);
     bp_tiny_state state = {
         layer[0].k, layer[0].n, {part_at(trainer, layer[0].w), part_at(trainer, layer[0].b), row, part_at(trainer, layer[1].b)}};
 
-    if (column.first)
-        take_column(column.first, layer[1].k, first);
-    if (column.second)
-        take_column(column.second, layer[1].k, second);
     trainer->plan.arithmetic.kernels->tiny_update(&state, &trainer->update, &biases, gradient, bad);
     clear_padding(row.w, layer[1].k);
-    put_column(row.w, layer[1].k, column.w);
-    if (column.first)
-        put_column(first, layer[1].k, column.first);
-    if (column.second)
-        put_column(second, layer[1].k, column.second);
+    clear_padding(row.first, layer[1].k);
+    clear_padding(row.second, layer[1].k);
 }
 
 void bp_tiny_update(bp_trainer *trainer, bp_member member)

@@ -24,7 +24,8 @@
 /* What one thread tells the others; on a cache line of its own. */
 typedef struct bp_slot {
     _Alignas(64) bool bad_loss;
-    uint8_t bad_layer; /* counted from 1; 0: every gradient so far is finite */
+    uint8_t bad_layer;   /* counted from 1; 0: every gradient so far is finite */
+    atomic_size_t taken; /* blocks of its tiles that somebody has taken in this step */
 } bp_slot;
 
 /* Where a fit stands, and all that a checkpoint must hold besides parameters and moments. */
@@ -116,7 +117,7 @@ void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *mi
 /* After the barrier: whether every loss is finite. */
 bool bp_phase_loss_is_finite(const bp_trainer *trainer, bp_member member);
 
-/* The tiles phase of one member: trainer->update holds its numbers. */
+/* The tiles phase of one member, which helps others when it has finished: trainer->update holds its numbers. */
 void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m);
 
 /* The update of one member's tiles from trainer->gradient. */
@@ -143,6 +144,9 @@ static inline bp_strip bp_trainer_strip(const bp_trainer *trainer, bp_member mem
 
 /* Seconds of a clock that never goes back. */
 double bp_clock(void);
+
+/* Adds the time since *since to a phase, and moves *since on. The caller's thread alone measures. */
+void bp_phase_lap(bp_trainer *trainer, bp_member member, bp_phase phase, double *since);
 
 /* Makes all copies of the weights anew, but for what only dL/dx reads. */
 void bp_trainer_refresh(bp_trainer *trainer);

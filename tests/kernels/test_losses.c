@@ -12,7 +12,7 @@
 
 TestSuite(losses, .init = flush_subnormals);
 
-enum { MOST = 130, PANELS = 5, ROWS_MOST = 35, PANEL_MOST = 32 * ROWS_MOST, ROOM = PANELS * PANEL_MOST };
+enum { EACH_WIDTH = 130, MOST = 330, PANELS = 11, ROWS_MOST = 35, PANEL_MOST = 32 * ROWS_MOST, ROOM = PANELS * PANEL_MOST };
 
 /* Rows of n outputs in panels `panel` floats apart, z and y; plain copies to compute with. */
 typedef struct subject {
@@ -147,13 +147,13 @@ static void check_squared_error(subject *s, bool weighted)
     check_loss(s, BP_SQUARED_ERROR, weighted, "squared error");
 }
 
-/* 64 columns: a chain, and one logarithm of the product of 1 + e^-|z|. */
+/* 64 columns: a chain, and one logarithm of the product of 1 + e^-|z|, e^-|z| in f32 as the sigmoid has it. */
 static double logistic_block(const float *z, const float *y, size_t n)
 {
     double sum = 0, q = 0;
 
     for (size_t j = 0; j < n; j++) {
-        double v = (double)z[j], e = bp_exp(-fabs(v));
+        double v = (double)z[j], e = (double)kernel_exp(-fabsf(z[j]));
         sum += (v > 0 ? v : 0) - v * (double)y[j];
         q += e + q * e;
     }
@@ -260,7 +260,7 @@ Test(losses, every_width_and_panel_has_the_bits_of_the_formulas)
     static subject s;
 
     begin(&s);
-    for (size_t n = 1; n <= MOST; n++)
+    for (size_t n = 1; n <= EACH_WIDTH; n++)
         for (size_t spare = 0; spare <= 2; spare += 2) {
             place(&s, 1 + n % 4, n, spare, FILL_ORDINARY, 8);
             check_all(&s, spare != 0);
@@ -270,7 +270,7 @@ Test(losses, every_width_and_panel_has_the_bits_of_the_formulas)
 
 Test(losses, every_number_of_rows_has_the_bits_of_the_formulas)
 {
-    static const size_t widths[] = {1, 2, 4, 5, 10, 16, 17, 70};
+    static const size_t widths[] = {1, 2, 4, 5, 10, 16, 17, 70, 128, 193, MOST};
     static subject s;
 
     begin(&s);
@@ -301,7 +301,7 @@ static void make_classes(subject *s, size_t hot, size_t turn)
 
 Test(losses, rows_of_classes_have_the_bits_of_the_formulas_beside_others)
 {
-    static const size_t widths[] = {63, 64, 65, 80, 96, 127, 128, 129, MOST};
+    static const size_t widths[] = {63, 64, 65, 80, 96, 127, 128, 129, EACH_WIDTH};
     static subject s;
 
     begin(&s);
@@ -321,15 +321,15 @@ Test(losses, difficult_outputs_have_the_same_bits)
 
     begin(&s);
     for (fill_kind kind = FILL_ZEROS; kind < FILL_KINDS; kind++)
-        for (size_t n = 1; n <= MOST; n += 3) {
+        for (size_t n = 1; n <= EACH_WIDTH; n += 3) {
             place(&s, 17, n, 0, kind, 1);
             check_all(&s, false);
         }
-    for (size_t n = 1; n <= MOST; n += 3) { /* so far apart that most exponentials are nothing */
+    for (size_t n = 1; n <= EACH_WIDTH; n += 3) { /* so far apart that most exponentials are nothing */
         place(&s, 17, n, 0, FILL_ORDINARY, 300);
         check_all(&s, true);
     }
-    for (size_t n = 1; n <= MOST; n += 7) { /* beyond the range of the exponential in double */
+    for (size_t n = 1; n <= EACH_WIDTH; n += 7) { /* beyond the range of the exponential in double */
         place(&s, 17, n, 0, FILL_ORDINARY, 2000);
         check_all(&s, true);
     }
@@ -341,7 +341,7 @@ Test(losses, softmax_is_close_to_its_formula_in_double)
     static subject s;
 
     begin(&s);
-    for (size_t n = 1; n <= MOST; n++) {
+    for (size_t n = 1; n <= EACH_WIDTH; n++) {
         double sum = 0;
         place(&s, 1, n, 0, FILL_ORDINARY, 10);
         write_rows(&s);

@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
+#include "backprop.h"
 #include "helper_kernels.h"
 
 TestSuite(products, .init = flush_subnormals);
@@ -24,7 +26,7 @@ enum { MOST = 100, PANELS = 4, ROOM = PANELS * 32 * (MOST + 5) };
 typedef struct subject {
     const bp_kernels *tables[TABLES_MOST];
     size_t table_count;
-    fence a_fence, b_fence, c_fence, bias_fence;
+    fence a_fence, b_fence, c_fence, bias_fence, total_fence;
     size_t m, k, a_panel;
     float *a, *b, *bias;
     float plain[32 * MOST]; /* without a bias */
@@ -38,6 +40,7 @@ static void begin(subject *s)
     s->b_fence = fence_make(32 * MOST * sizeof(float));
     s->c_fence = fence_make(32 * MOST * sizeof(float));
     s->bias_fence = fence_make(32 * sizeof(float));
+    s->total_fence = fence_make(32 * sizeof(float));
 }
 
 static void end(const subject *s)
@@ -46,6 +49,7 @@ static void end(const subject *s)
     fence_free(&s->b_fence);
     fence_free(&s->c_fence);
     fence_free(&s->bias_fence);
+    fence_free(&s->total_fence);
 }
 
 static float a_by_rows(const subject *s, size_t i, size_t p)
@@ -138,12 +142,12 @@ static void check_columns(const subject *s, size_t columns)
     for (size_t t = 0; t < s->table_count; t++) {
         const bp_kernels *table = s->tables[t];
         float *c = fresh_c(s);
-        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c);
+        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c, NULL);
         assert_columns(s, table, c, s->plain, columns, "columns");
         for (size_t lines = 4; lines <= 256; lines *= 4) { /* fewer and more than there are steps for */
             const bp_stream ahead[] = {{s->a, lines / 16 * 4}, {s->b, lines}, {s->a, 4}, {NULL, 0}};
             c = fresh_c(s);
-            table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, ahead + (lines < 16), c);
+            table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, ahead + (lines < 16), c, NULL);
             assert_columns(s, table, c, s->plain, columns, "columns with streams");
         }
     }
@@ -238,7 +242,7 @@ static void check_columns_in_blocks(const subject *s, size_t block)
         for (size_t done = 0; done < s->k; done += block) {
             size_t until = done + block < s->k ? done + block : s->k;
             s->tables[t]->product_columns(s->m, until - done, s->a + 32 * done, s->b + 32 * done, 32, chain_of(done, until, s->k),
-                                          (bp_stream[]){{s->b, 4}, {s->a, 8}, {NULL, 0}}, c);
+                                          (bp_stream[]){{s->b, 4}, {s->a, 8}, {NULL, 0}}, c, NULL);
         }
         assert_columns(s, s->tables[t], c, s->plain, 32, "columns in blocks");
     }
@@ -262,38 +266,127 @@ Test(products, cut_into_blocks_have_the_bits_of_the_whole)
     end(&s);
 }
 
-/* ------------------------------------------------------------------------------------------------------- sums of rows */
+/* ------------------------------------------------------------------------------------------------------ few columns */
 
-static void check_sums(const subject *s, size_t columns)
+/* b in panels of its turned form, with NaN behind the last step. */
+static void turn(const subject *s, size_t columns, float *turned)
 {
-    for (size_t t = 0; t < s->table_count; t++) {
-        size_t half = s->k / 2;
-        float *c = fresh_c(s);
-        s->tables[t]->sum_rows(s->k, s->b, columns, BP_CHAIN_WHOLE, c);
-        assert_columns(s, s->tables[t], c, s->plain, 32, "sums");
-        s->tables[t]->sum_rows(half, s->b, columns, BP_CHAIN_FIRST, fresh_c(s));
-        s->tables[t]->sum_rows(s->k - half, s->b + 32 * half, columns, BP_CHAIN_LAST, c);
-        assert_columns(s, s->tables[t], c, s->plain, 32, "sums of halves");
+    for (size_t p = 0; p < (s->k + 31) / 32 * 32; p++)
+        for (size_t j = 0; j < columns; j++)
+            turned[p / 32 * 32 * columns + 32 * j + p % 32] = p < s->k ? s->b[32 * p + j] : NAN;
+}
+
+/* Sums rest in c at every multiple of `block`. */
+static void narrow_in_blocks(const subject *s, const bp_kernels *table, const float *turned, size_t columns, size_t block,
+                             const bp_end *end, float *c)
+{
+    for (size_t done = 0; done < s->k; done += block) {
+        size_t steps = done + block < s->k ? block : s->k - done;
+        table->product_narrow(s->m, steps, s->a + done / 32 * s->a_panel, s->a_panel, turned + done * columns, columns,
+                              bp_chain_at(done, steps, s->k), end, c);
     }
 }
 
-Test(products, sums_of_rows_are_chains_with_zeros_behind_them)
+/* Bias, activation and slope as the table's functions make them of whole rows. */
+static void finish(const subject *s, const bp_end *end, float *wanted)
+{
+    memcpy(wanted, end->bias ? s->biased : s->plain, 32 * s->m * sizeof *wanted);
+    if (end->activate)
+        end->activate(32 * s->m, wanted);
+    if (end->slope)
+        end->slope(32 * s->m, end->a, wanted);
+}
+
+static void check_narrow(const subject *s, size_t columns)
+{
+    static float turned[BP_NARROW * (MOST + 32)], wanted[32 * MOST], slopes[32 * MOST];
+
+    turn(s, columns, turned);
+    fill(slopes, 32 * s->m, FILL_ORDINARY, s->m);
+    for (size_t t = 0; t < s->table_count; t++) {
+        const bp_kernels *table = s->tables[t];
+        const bp_end ends[] = {{.bias = NULL},
+                               {.bias = s->bias, .activate = table->activate[BP_RELU]},
+                               {.bias = s->bias, .activate = table->activate[BP_TANH]},
+                               {.slope = table->slope[BP_SIGMOID], .a = slopes}};
+        for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) {
+            float *c = fresh_c(s);
+            finish(s, &ends[e], wanted);
+            narrow_in_blocks(s, table, turned, columns, e % 2 ? s->k : 32, e ? &ends[e] : NULL, c);
+            assert_columns(s, table, c, wanted, columns, "narrow");
+            for (size_t i = 0; i < s->m; i++)
+                for (size_t j = columns; j < 32; j++)
+                    cr_assert(isnan(c[32 * i + j]), "%s: column %zu of %zu was written", table->name, j, columns);
+        }
+    }
+}
+
+Test(products, with_few_columns_are_naive_chains_on_every_shape)
 {
     static subject s;
 
     begin(&s);
     for (fill_kind kind = 0; kind < FILL_KINDS; kind++)
-        for (size_t p = 0; p < DEPTHS; p++)
-            for (size_t columns = 1; columns <= 32; columns++) {
-                place(&s, 1, depths[p], 32, kind);
-                for (size_t j = 0; j < 32; j++) {
-                    float sum = 0.0f;
-                    for (size_t r = 0; r < s.k; r++)
-                        sum += s.b[32 * r + j];
-                    s.plain[j] = j < columns ? sum + 0.0f : 0.0f;
-                }
-                check_sums(&s, columns);
+        for (size_t i = 0; i < HEIGHTS; i++)
+            for (size_t p = 0; p < DEPTHS; p++) {
+                place_rows(&s, heights[i], depths[p], kind);
+                check_narrow(&s, 1 + (i + p + kind) % BP_NARROW);
             }
+    end(&s);
+}
+
+/* ------------------------------------------------------------------------------------------------------- sums of rows */
+
+/* The products' last row is that of the sums: total's floats end at the fence. */
+static void check_totals(const subject *s, size_t columns, const float *totals)
+{
+    const bp_stream ahead[] = {{s->b, 8}, {NULL, 0}};
+    size_t half = s->k / 2;
+
+    for (size_t t = 0; t < s->table_count; t++) {
+        const bp_kernels *table = s->tables[t];
+        float *c = fresh_c(s), *total = fence_floats(&s->total_fence, 32, t % 2);
+        table->product_columns(s->m, s->k, s->a, s->b, columns, BP_CHAIN_WHOLE, NULL, c, total);
+        assert_columns(s, table, c, s->plain, columns, "columns beside sums");
+        cr_assert_eq(first_difference(total, totals, 32), 32, "%s: sums beside %zu x %zu", table->name, s->m, columns);
+        for (size_t j = 0; j < 32; j++)
+            total[j] = NAN;
+        c = fresh_c(s);
+        table->product_columns(s->m, half, s->a, s->b, columns, BP_CHAIN_FIRST, ahead, c, total);
+        table->product_columns(s->m, s->k - half, s->a + 32 * half, s->b + 32 * half, columns, BP_CHAIN_LAST, ahead, c, total);
+        assert_columns(s, table, c, s->plain, columns, "columns beside sums, in halves");
+        cr_assert_eq(first_difference(total, totals, 32), 32, "%s: halves beside %zu x %zu", table->name, s->m, columns);
+    }
+}
+
+static void check_all_totals(const subject *s)
+{
+    for (size_t columns = 1; columns <= 32; columns++) {
+        float totals[32];
+        for (size_t j = 0; j < 32; j++) {
+            float sum = 0.0f;
+            for (size_t r = 0; r < s->k; r++)
+                sum += s->b[32 * r + j];
+            totals[j] = j < columns ? sum + 0.0f : 0.0f;
+        }
+        check_totals(s, columns, totals);
+    }
+}
+
+Test(products, sums_of_rows_beside_them_are_chains_with_zeros_behind_them)
+{
+    static subject s;
+
+    begin(&s);
+    for (fill_kind kind = 0; kind < FILL_KINDS; kind++)
+        for (size_t p = 0; p < DEPTHS; p++) {
+            place_columns(&s, 1 + (5 * p + kind) % 32, depths[p], kind);
+            check_all_totals(&s);
+        }
+    for (size_t h = 0; h <= 32; h++) {
+        place_columns(&s, h, 17, FILL_ORDINARY);
+        check_all_totals(&s);
+    }
     end(&s);
 }
 

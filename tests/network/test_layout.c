@@ -15,7 +15,7 @@ Test(layout, panels_hold_all_columns_and_no_more_than_they_must)
 
 Test(layout, parts_follow_each_other_at_multiples_of_a_panel)
 {
-    static const uint32_t sizes[] = {1, 31, 32, 33, 784, 10};
+    static const uint32_t sizes[] = {1, 31, 32, 8, 784, 10};
     bp_layout layout;
     size_t at = 0;
 
@@ -26,11 +26,46 @@ Test(layout, parts_follow_each_other_at_multiples_of_a_panel)
         cr_assert(layer->k == sizes[l] && layer->n == sizes[l + 1], "layer %zu", l);
         cr_assert(layer->k_panels == bp_panels(layer->k) && layer->n_panels == bp_panels(layer->n), "layer %zu", l);
         cr_assert(layer->w == at && at % BP_PANEL == 0, "layer %zu begins at %zu", l, layer->w);
-        at += (size_t)layer->n_panels * BP_PANEL * layer->k;
+        cr_assert_eq(layer->narrow, l == 2);
+        at += l == 2 ? 8 * BP_PANEL : (size_t)layer->n_panels * BP_PANEL * layer->k;
         cr_assert_eq(layer->b, at, "biases of layer %zu", l);
         at += (size_t)layer->n_panels * BP_PANEL;
     }
     cr_assert_eq(layout.floats, at);
+}
+
+Test(layout, every_element_has_a_place_of_its_own)
+{
+    static const uint32_t widths[] = {1, 2, 8, 9, 31, 32, 33, 100};
+    enum { WIDTHS = sizeof widths / sizeof *widths };
+    static unsigned char seen[128 * 128];
+    bp_layout layout;
+
+    for (size_t w = 0; w < WIDTHS * WIDTHS; w++) {
+        cr_assert_eq(bp_layout_make(1, (uint32_t[]){widths[w / WIDTHS], widths[w % WIDTHS]}, BP_RELU, &layout, NULL), BP_OK);
+        const bp_layer *layer = layout.layer;
+        memset(seen, 0, sizeof seen);
+        for (size_t i = 0; i < layer->k; i++)
+            for (size_t j = 0; j < layer->n; j++) {
+                size_t place = bp_layer_place(layer, i, j);
+                cr_assert(place >= layer->w && place < layer->b, "%u x %u: [%zu][%zu] at %zu", layer->k, layer->n, i, j, place);
+                cr_assert_eq(seen[place]++, 0, "%u x %u: [%zu][%zu]", layer->k, layer->n, i, j);
+            }
+    }
+}
+
+Test(layout, a_tiny_network_has_its_hidden_layer_plain)
+{
+    bp_layout layout;
+
+    cr_assert_eq(bp_layout_make(2, (uint32_t[]){BP_TINY_WIDTH, 3, 1}, BP_TANH, &layout, NULL), BP_OK);
+    cr_assert(layout.tiny && !layout.layer[0].narrow && layout.layer[1].narrow);
+    cr_assert_eq(bp_layout_make(2, (uint32_t[]){BP_TINY_WIDTH, 3, 2}, BP_TANH, &layout, NULL), BP_OK);
+    cr_assert(!layout.tiny && layout.layer[0].narrow);
+    cr_assert_eq(bp_layout_make(2, (uint32_t[]){BP_TINY_WIDTH + 1, 3, 1}, BP_TANH, &layout, NULL), BP_OK);
+    cr_assert(!layout.tiny && layout.layer[0].narrow);
+    cr_assert_eq(bp_layout_make(2, (uint32_t[]){2, BP_TINY_WIDTH + 1, 1}, BP_TANH, &layout, NULL), BP_OK);
+    cr_assert_not(layout.tiny);
 }
 
 Test(layout, the_last_layer_has_no_activation)
