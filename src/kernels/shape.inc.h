@@ -25,18 +25,12 @@ static void transpose(size_t rows, size_t columns, const float *from, float *to)
  * that are read in turns only behind their first lines. */
 #define LINES_AHEAD 8
 
-/* Up to 32 columns of a row into one panel's, and 0 behind them. */
+/* Up to 31 columns of a row into one panel's, and 0 behind them. */
 INLINED void spread_tail_f32(size_t columns, const float *x, float *to)
 {
-    size_t column = 0;
-
     UNROLLED
     for (size_t i = 0; i < 32; i += VL)
-        v_store(to + i, v_set(0.0f));
-    for (; column + VL <= columns; column += VL)
-        v_store(to + column, v_load(x + column));
-    for (; column < columns; column++)
-        to[column] = x[column];
+        v_store(to + i, i + VL <= columns ? v_load(x + i) : i < columns ? v_load_some(x + i, columns - i) : v_set(0.0f));
 }
 
 /* Panel by panel, all rows: one page of the panel and one of each row are at hand, where row by row every 128 bytes would go
