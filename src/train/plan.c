@@ -89,7 +89,7 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
             plan->grain = bp_size_max(plan->grain, layer->shard_rows);
     }
     plan->chunk = !buffers ? 0 : plan->tiny ? plan->grain : chunk_rows(layout, plan);
-    plan->packs_whole = plan->chunk && bp_strip_bytes(layout, &plan->arithmetic, true) <= WHOLE_BYTES;
+    plan->packs_whole = plan->arithmetic.terms && plan->chunk && bp_strip_bytes(layout, &plan->arithmetic, true) <= WHOLE_BYTES;
     plan->blocks = buffers ? bp_fold_blocks(most) : 0;
     plan->levels = bp_fold_blocks(most);
 }

@@ -55,7 +55,7 @@ static void check_loaded(const problem *p, const bp_network *network)
     bp_settings_init(&settings, sizeof settings);
     settings.precision = p->settings.precision == BP_F32 ? BP_BF16 : BP_F32; /* the file knows better */
     cr_assert_eq(bp_model_load("model", NULL, &again, NULL, &settings, &error), BP_OK, "%s", error.text);
-    cr_assert_eq(bp_network_precision(again), p->settings.precision);
+    cr_assert_eq(bp_network_precision(again), (bp_precision)p->settings.precision);
     cr_assert_eq(settings.precision, p->settings.precision);
     for (uint32_t threads = 1; threads <= 3; threads += 2) {
         float *before = predictions(p, network, 1), *after = predictions(p, again, threads);
