@@ -37,6 +37,22 @@ static const rates measured[] = {
     {"scalar", 10, 10, 1, 2, 20, {0.00, 0.50, 0.50, 5.00, 7.00}, 8, 0.40, 4, 4, 0.50, {1.20, 2.00, 5.00}, {20, 2.0, 0.62}},
 };
 
+/* Of blocks of bf16, by terms: operations of whole products in a nanosecond, nanoseconds to pack an element; and steps of 32 that a
+ * chain's beginning and end are worth. amx and avx512: `bench/run blocks` on the same machine; avx2 and scalar there, too, the packing
+ * estimated; neon in proportion to f32's. */
+typedef struct block_rates {
+    const char *blocks;
+    double product[BP_TERMS_MAX];
+    double pack[BP_TERMS_MAX];
+    double start;
+} block_rates;
+
+static const block_rates measured_blocks[] = {
+    {"amx", {1600, 720, 400}, {0.06, 0.13, 0.20}, 2.0}, {"avx512", {140, 50, 25}, {0.22, 0.35, 0.50}, 0.2},
+    {"avx2", {87, 30, 15}, {0.40, 0.70, 1.00}, 0.2},    {"neon", {38, 13, 7}, {0.80, 1.40, 2.00}, 0.2},
+    {"scalar", {11, 4, 2}, {1.50, 3.00, 4.50}, 0.2},
+};
+
 /* Where bytes come from. */
 typedef enum level { L2, L3, MEMORY, OTHERS, LEVELS } level;
 
@@ -55,6 +71,7 @@ static const double bandwidth[LEVELS] = {200, 20, 12, 12};
 /* Rows that a product takes through a layer together, and panels of a that the gradient takes where they have 512 rows (product.c,
  * tiles.c). */
 #define ROWS_TOGETHER 256.0
+#define STAYING_ROWS 512.0 /* of block_product.c */
 #define PANELS_TOGETHER 8
 
 static const rates *rates_of(const bp_kernels *kernels)
@@ -64,6 +81,30 @@ static const rates *rates_of(const bp_kernels *kernels)
     while (i + 1 < sizeof measured / sizeof *measured && strcmp(measured[i].kernels, kernels->name) != 0)
         i++;
     return &measured[i];
+}
+
+static const block_rates *block_rates_of(const bp_block_kernels *blocks)
+{
+    size_t i = 0;
+
+    while (i + 1 < sizeof measured_blocks / sizeof *measured_blocks && strcmp(measured_blocks[i].blocks, blocks->name) != 0)
+        i++;
+    return &measured_blocks[i];
+}
+
+bp_operand_cost bp_cost_of_operands(const bp_arithmetic *arithmetic)
+{
+    unsigned terms = arithmetic->terms;
+
+    if (!terms)
+        return (bp_operand_cost){.operations = 150, .weight_bytes = sizeof(float), .row_bytes = sizeof(float)};
+    const block_rates *own = block_rates_of(arithmetic->blocks);
+    return (bp_operand_cost){
+        .operations = own->product[terms - 1],
+        .weight_bytes = sizeof(float),
+        .weight_ns = own->pack[terms - 1],
+        .row_bytes = (double)terms * sizeof(uint16_t),
+    };
 }
 
 /* ----------------------------------------------------------------------------------------------------- one thread's phase */
@@ -131,11 +172,37 @@ static double columns_of(const model *m, uint32_t columns, bool narrow)
     return narrow ? 0.4 * (double)m->rates->vector + columns : padded(m, columns);
 }
 
+/* Nanoseconds of the sums of some blocks of c, each of `steps` blocks of the reduction. */
+static double block_sums(const model *m, double blocks, double steps)
+{
+    const block_rates *own = block_rates_of(m->plan->arithmetic.blocks);
+    return blocks * (steps + own->start) * 2 * BP_PANEL * BP_PANEL * BP_PANEL / own->product[m->plan->arithmetic.terms - 1];
+}
+
+static double pack(const model *m, double elements)
+{
+    return elements * block_rates_of(m->plan->arithmetic.blocks)->pack[m->plan->arithmetic.terms - 1];
+}
+
 /* Bytes that the team wrote before the last barrier: what others wrote comes out of their caches. */
 static void take_shared(const model *m, double bytes, double from[LEVELS])
 {
     from[OTHERS] += bytes * m->others;
     from[m->level] += bytes * (1 - m->others);
+}
+
+/* The same in mixed precision: W is read and packed for each STAYING_ROWS of them, c is written in f32 and packed both ways. */
+static void multiply_blocks(const model *m, uint32_t k, uint32_t n, bp_activation bend, unsigned parts, load *work)
+{
+    double across = (double)m->plan->threads / parts, rows = across > 1 ? ceiling((double)m->plan->batch, parts) : m->rows;
+    double row_blocks = ceiling(rows, BP_PANEL), panels = bp_panels(n) / across, elements = panels * BP_PANEL * rows;
+    double times = m->plan->packs_whole ? 1 : ceiling(rows, STAYING_ROWS), bytes = 2.0 * m->plan->arithmetic.terms;
+
+    work->ns += block_sums(m, row_blocks * panels, bp_panels(k)) + elements * m->rates->bend[bend];
+    work->ns += pack(m, times * k * n / across) + pack(m, 2 * elements);
+    work->ahead[m->level] += (4.0 * k * n / across) * times + bytes * rows * k / across;
+    work->ahead[OTHERS] += bytes * rows * k * (1 - 1 / across);
+    work->exposed[m->level] += (4 + 2 * bytes) * elements;
 }
 
 /* c [rows, n] = a [rows, k] b, b being a layer's W or W^T, and c's activation or slope; the rows are cut in `parts`, and the
@@ -145,6 +212,10 @@ static void multiply(const model *m, uint32_t k, uint32_t n, bool narrow, bp_act
     double across = (double)m->plan->threads / parts, rows = across > 1 ? ceiling((double)m->plan->batch, parts) : m->rows;
     double columns = columns_of(m, n, narrow) / across, blocks = ceiling(rows, ROWS_TOGETHER), weights = 4.0 * k * n / across;
 
+    if (m->plan->arithmetic.terms) {
+        multiply_blocks(m, k, n, bend, parts, work);
+        return;
+    }
     work->ns += 2 * rows * (k + m->rates->start) * columns / m->rates->rows;
     work->ns += blocks * bp_panels(n) / across * m->rates->call + rows * n / across * m->rates->bend[bend];
     work->exposed[m->level] += 4 * rows * (k / across + 2.0 * n / across);
@@ -195,6 +266,10 @@ static double loss(const model *m)
 static double chains(const model *m, const bp_layer *layer, double rows, double shards, double part)
 {
     double tiles = part * layer->k_panels * layer->n_panels * shards;
+
+    if (m->plan->arithmetic.terms)
+        return block_sums(m, tiles, ceiling(rows / shards, BP_PANEL)) + tiles * m->rates->call +
+               part * rows * layer->n * m->rates->add;
     double elements = layer->narrow ? (layer->n < 3 ? 3 : layer->n) * padded(m, layer->k) : layer->k * padded(m, layer->n);
     return 2 * (rows + m->rates->start * shards) * part * elements / m->rates->columns + tiles * m->rates->call;
 }
@@ -204,7 +279,8 @@ static void compute_tiles(const model *m, uint32_t number, load *work)
 {
     const bp_layer *layer = &m->layout->layer[number];
     double rows = (double)m->plan->batch, shards = ceiling(rows, (double)m->plan->layer[number].shard_rows);
-    double tiles = m->share * layer->k_panels * layer->n_panels, panel = 4 * rows * BP_PANEL;
+    unsigned terms = m->plan->arithmetic.terms;
+    double tiles = m->share * layer->k_panels * layer->n_panels, panel = (terms ? 2.0 * terms : 4.0) * rows * BP_PANEL;
     double panels_of_a = tiles < layer->k_panels ? tiles : layer->k_panels;
     double panels_of_d = ceiling(tiles, layer->k_panels) * ceiling(panels_of_a, PANELS_TOGETHER);
 

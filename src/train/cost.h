@@ -14,6 +14,7 @@
 
 #include "layout.h"
 #include "topology.h"
+#include "weights.h"
 
 struct bp_plan;
 
@@ -28,6 +29,16 @@ typedef struct bp_cost {
     double step; /* the sum */
     double fork; /* once for each block of steps, apart from them: a caller who makes single steps pays it for each */
 } bp_cost;
+
+/* What a product's operands cost, for choosing grids: operations in a nanosecond; bytes that are read of an element of W, and the
+ * nanoseconds to prepare it; bytes of an element of the rows. */
+typedef struct bp_operand_cost {
+    double operations;
+    double weight_bytes, weight_ns;
+    double row_bytes;
+} bp_operand_cost;
+
+bp_operand_cost bp_cost_of_operands(const bp_arithmetic *arithmetic);
 
 /* Of a step as the plan has it, on some machine. Needs all of the plan but its texts. */
 bp_cost bp_cost_of(const bp_layout *layout, const struct bp_plan *plan, const bp_topology *machine);

@@ -3,13 +3,12 @@
 
 #include "size.h"
 
-/* Bytes in a microsecond that a thread gets out of the caches of others, and operations in one that it computes: what grids are
- * chosen by (784-512-10, 128 rows, two threads: panels save 0.5 MB of 1.6 for each). */
-#define OTHERS_BANDWIDTH 10e3
-#define OPERATIONS 150e3
+/* Bytes in a nanosecond that a thread gets out of the caches of others: what grids are chosen by (784-512-10, 128 rows, two threads:
+ * panels save 0.5 MB of 1.6 for each). */
+#define OTHERS_BANDWIDTH 10.0
 
-/* Microseconds that two more barriers cost, and the part of a layer's time that must be saved at least. */
-#define BARRIERS 2.0
+/* Nanoseconds that two more barriers cost, and the part of a layer's time that must be saved at least. */
+#define BARRIERS 2000.0
 #define WORTH 0.05
 
 /* Panels, unless all have equally many, and tiles that each thread must have at least: none is 10 % above its share then. */
@@ -17,11 +16,12 @@
 
 /* ------------------------------------------------------------------------------------------------------------- choice */
 
-/* Bytes that a thread reads of what others made: its part of b, and a where others have made some of its columns. */
-static double bytes(size_t k, size_t n, size_t m, unsigned threads, unsigned parts)
+/* Nanoseconds for what others made: a thread's part of b, and a where others have made some of its columns. */
+static double reading(const bp_operand_cost *cost, size_t k, size_t n, size_t m, unsigned threads, unsigned parts)
 {
     double across = (double)threads / parts, rows = (double)m / parts;
-    return 4.0 * (double)n * (double)k / across + 4.0 * rows * (double)k * (1.0 - 1.0 / across);
+    double weights = (double)n * (double)k / across, others = rows * (double)k * (1.0 - 1.0 / across);
+    return (cost->weight_bytes * weights + cost->row_bytes * others) / OTHERS_BANDWIDTH + cost->weight_ns * weights;
 }
 
 static bool is_even(size_t k, size_t n, unsigned threads, unsigned parts)
@@ -31,34 +31,36 @@ static bool is_even(size_t k, size_t n, unsigned threads, unsigned parts)
 }
 
 /* Parts of the rows for c [m, n] = a [m, k] b. */
-static unsigned choose_parts(size_t k, size_t n, size_t m, unsigned threads)
+static unsigned choose_parts(const bp_operand_cost *cost, size_t k, size_t n, size_t m, unsigned threads)
 {
-    double all = bytes(k, n, m, threads, threads), least = all;
-    double work = 2.0 * (double)m * (double)k * (double)n / threads / OPERATIONS;
+    double all = reading(cost, k, n, m, threads, threads), least = all;
+    double work = 2.0 * (double)m * (double)k * (double)n / threads / cost->operations;
     unsigned best = threads;
 
     for (unsigned parts = 1; parts < threads; parts++) {
-        double some = bytes(k, n, m, threads, parts);
+        double some = reading(cost, k, n, m, threads, parts);
         if (threads % parts == 0 && is_even(k, n, threads, parts) && some < least) {
             best = parts;
             least = some;
         }
     }
-    return (all - least) / OTHERS_BANDWIDTH > BARRIERS + WORTH * work ? best : threads;
+    return all - least > BARRIERS + WORTH * work ? best : threads;
 }
 
 /* d[i] has the panels of a[i]: their owner has made a[i], and will make dW of layer i - 1 from both. */
 void bp_grid_choose(const bp_layout *layout, bp_plan *plan)
 {
+    bp_operand_cost cost = bp_cost_of_operands(&plan->arithmetic);
+
     for (uint32_t i = 0; i < layout->layers; i++) {
         const bp_layer *layer = &layout->layer[i];
         plan->layer[i].forward_parts = plan->layer[i].backward_parts = plan->threads;
         if (plan->chunk || plan->threads == 1)
             continue;
-        plan->layer[i].forward_parts = choose_parts(layer->k, layer->n, plan->batch, plan->threads);
+        plan->layer[i].forward_parts = choose_parts(&cost, layer->k, layer->n, plan->batch, plan->threads);
         plan->layer[i].backward_parts = i && plan->layer[i - 1].forward_parts < plan->threads
                                             ? plan->layer[i - 1].forward_parts
-                                            : choose_parts(layer->n, layer->k, plan->batch, plan->threads);
+                                            : choose_parts(&cost, layer->n, layer->k, plan->batch, plan->threads);
     }
 }
 
