@@ -124,7 +124,7 @@ typedef struct bp_kernels {
 
     /* m rows of n outputs in panels `panel` floats apart: d holds y, with 0 behind the last column, and gets (p - y) w, p the
      * prediction that the loss makes of z; losses [m] get w L. weight [m], NULL: all 1. By bp_loss, from the first that is one on.
-     * L is in double, but for e^(z - max) and e^-|z|: those are the predictions' own, in f32. */
+     * L is in double, but for z - y, e^(z - max) and e^-|z|: those are the gradient's and the predictions' own, in f32. */
     void (*loss[3])(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses);
 
     /* The gradient of m rows, chains over all of them: dW [k][32], db [32] of the hidden layer, dW as a row [32], db in the first

@@ -1,7 +1,8 @@
 /* What each loss makes of rows of outputs: L, and its gradient with respect to z.
  *
- * Losses take VL rows at a time and turn them, so that a vector holds one column of them all: sums along a row are chains in
- * the lanes, without a fold, and a logarithm serves VL rows (softmax of 128 rows of 10: 22 us a row at a time, so 3.5).
+ * Losses with logarithms take VL rows at a time and turn them, so that a vector holds one column of them all: sums along a row
+ * are chains in the lanes, without a fold, and a logarithm serves VL rows (softmax of 128 rows of 10: 22 us a row at a time, so
+ * 3.5). Squared error reads rows as they lie, unless they are so narrow that most lanes would be idle.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 
@@ -156,29 +157,114 @@ INLINED void end_rows(const turned *t, const vd loss[HALVES], double *losses)
         losses[r] = value[r];
 }
 
-/* ------------------------------------------------------------------------------------------------ element by element */
+/* ------------------------------------------------------------------------------------------------------ squared error */
 
-INLINED vd square_of_difference(vd z, vd y)
+/* The difference is the gradient, in f32: its rounding is 6e-8 of it at most, as z's own is of z, and it is exact where z is
+ * within a factor of 2 of y. Its square is exact in double.
+ *
+ * A row's squares are 16 chains, lane j those of columns j, j + 16, ..., which fold 8, 4, 2 and 1 apart. */
+typedef struct square_sums {
+    double lane[VL][LANES];
+} square_sums;
+
+INLINED void wide_square(vf difference, vd square[HALVES])
 {
-    vd difference = z - y;
-    return difference * difference;
+    v_widen(difference, square);
+    UNROLLED
+    for (size_t h = 0; h < HALVES; h++)
+        square[h] = square[h] * square[h];
 }
+
+/* Up to 32 columns of a row, d y's at first. */
+INLINED void take_squares(size_t columns, const float *z, vf weight, float *d, double lane[LANES])
+{
+    vd sum[LANES / DL], square[HALVES];
+
+    UNROLLED
+    for (size_t i = 0; i < LANES / DL; i++)
+        sum[i] = d_load(lane + i * DL);
+    UNROLLED
+    for (size_t j = 0; j < 32; j += VL) {
+        if (j >= columns)
+            break;
+        bool whole = j + VL <= columns;
+        vf difference = v_sub(whole ? v_load(z + j) : v_load_some(z + j, columns - j), v_load(d + j));
+        v_store(d + j, v_mul(difference, weight));
+        wide_square(difference, square);
+        UNROLLED
+        for (size_t h = 0; h < HALVES; h++)
+            sum[j % LANES / DL + h] = sum[j % LANES / DL + h] + square[h];
+    }
+    UNROLLED
+    for (size_t i = 0; i < LANES / DL; i++)
+        d_store(lane + i * DL, sum[i]);
+}
+
+INLINED double folded(const double lane[LANES])
+{
+    double half[LANES / 2];
+
+    for (size_t j = 0; j < LANES / 2; j++)
+        half[j] = lane[j] + lane[j + LANES / 2];
+    return ((half[0] + half[4]) + (half[2] + half[6])) + ((half[1] + half[5]) + (half[3] + half[7]));
+}
+
+/* Panel by panel: where the next row's begins is then where the last one's ends. */
+INLINED void squared_rows(size_t rows, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
+{
+    square_sums sums;
+    size_t column = 0;
+
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < LANES; j++)
+            sums.lane[r][j] = 0.0;
+    for (; column + 32 <= n; column += 32)
+        for (size_t r = 0; r < rows; r++)
+            take_squares(32, PLACE(z, panel, column) + 32 * r, v_set(weight ? weight[r] : 1.0f), PLACE(d, panel, column) + 32 * r,
+                         sums.lane[r]);
+    for (size_t r = 0; r < rows && column < n; r++)
+        take_squares(n - column, PLACE(z, panel, column) + 32 * r, v_set(weight ? weight[r] : 1.0f),
+                     PLACE(d, panel, column) + 32 * r, sums.lane[r]);
+    for (size_t r = 0; r < rows; r++)
+        losses[r] = (weight ? (double)weight[r] : 1.0) * (0.5 * folded(sums.lane[r]));
+}
+
+/* Up to 4 columns, a lane for each row: the same fold. */
+INLINED void squared_narrow(turned *t, double *losses)
+{
+    vd square[4][HALVES] = {0}, sum[HALVES];
+
+    bring(t, 0, true);
+    for (size_t j = 0; j < t->columns; j++) {
+        vf difference = v_sub(v_load(t->block_z[j]), v_load(t->block_d[j]));
+        wide_square(difference, square[j]);
+        v_store(t->block_d[j], v_mul(difference, t->weight));
+    }
+    turn_back(t, t->block_d, t->d);
+    for (size_t h = 0; h < HALVES; h++)
+        sum[h] = d_set(0.5) * ((square[0][h] + square[2][h]) + (square[1][h] + square[3][h]));
+    end_rows(t, sum, losses);
+}
+
+static void squared_error(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
+{
+    turned t;
+
+    if (VL >= 4 && n <= 4)
+        for (size_t first = 0; first < m; first += VL) {
+            next_rows(&t, first, m, n, panel, z, weight, d);
+            squared_narrow(&t, losses + first);
+        }
+    else
+        for (size_t first = 0; first < m; first += VL)
+            squared_rows(m - first < VL ? m - first : VL, n, panel, z + 32 * first, weight ? weight + first : NULL, d + 32 * first,
+                         losses + first);
+}
+
+/* ----------------------------------------------------------------------------------------------- binary cross entropy */
 
 /* max(z, 0) - z y + log(1 + e^-|z|): nothing overflows. This is all of it but the logarithm. */
 INLINED vd logistic_line(vd z, vd y) { return d_select(z > d_set(0.0), z, d_set(0.0)) - z * y; }
-
-/* Columns of the block that is held, into the chains of a block of 64. */
-INLINED void take_squared(turned *t, vd sum[HALVES])
-{
-    UNROLLED_BY(4)
-    for (size_t j = 0; j < t->columns; j++) {
-        float *z = t->block_z[j], *d = t->block_d[j];
-        UNROLLED
-        for (size_t h = 0; h < HALVES; h++)
-            sum[h] = sum[h] + square_of_difference(v_load_wide(z + h * DL), v_load_wide(d + h * DL));
-        v_store(d, v_mul(v_sub(v_load(z), v_load(d)), t->weight));
-    }
-}
 
 /* The logarithms of 64 columns are one logarithm of their product: q = product of (1 + e^-|z|), less 1, which loses no digits by
  * q + (e + q e); it stays below 2^64. e is the sigmoid's own, in f32: 6e-8 of it, as of z, is not told apart. */
@@ -213,8 +299,7 @@ INLINED void take_logistic(turned *t, vd sum[HALVES], vd q[HALVES])
         take_logistic_columns(1, t, j, sum, q);
 }
 
-/* The same columns of the next panel, a line of each row: a processor does not guess them from 16 rows that it reads a line of
- * (1,024 rows of 300: squared error 0.53 ns an output, so 0.46). */
+/* The same columns of the next panel, a line of each row: a processor does not guess them from 16 rows that it reads a line of. */
 INLINED void ask_for_next_panel(const turned *t, size_t column)
 {
     if (column % 16 || column + 32 >= t->n)
@@ -227,7 +312,7 @@ INLINED void ask_for_next_panel(const turned *t, size_t column)
 }
 
 /* A block of the sum over outputs: up to 64 columns from `first` on. */
-INLINED void take_sum_block(bool logistic, turned *t, size_t first, vd sum[HALVES])
+OUT_OF_LINE void take_block(turned *t, size_t first, vd sum[HALVES])
 {
     size_t end = t->n - first < BP_SUM_BLOCK ? t->n : first + BP_SUM_BLOCK;
     vd chain[HALVES], q[HALVES];
@@ -237,27 +322,22 @@ INLINED void take_sum_block(bool logistic, turned *t, size_t first, vd sum[HALVE
     for (size_t column = first; column < end; column += VL) {
         bring(t, column, true);
         ask_for_next_panel(t, column);
-        logistic ? take_logistic(t, chain, q) : take_squared(t, chain);
+        take_logistic(t, chain, q);
         turn_back(t, t->block_d, PLACE(t->d, t->panel, column));
     }
     for (size_t h = 0; h < HALVES; h++)
-        sum[h] = logistic ? chain[h] + d_log1p(q[h]) : d_set(0.5) * chain[h];
+        sum[h] = chain[h] + d_log1p(q[h]);
 }
 
-OUT_OF_LINE void squared_block(turned *t, size_t first, vd sum[HALVES]) { take_sum_block(false, t, first, sum); }
-OUT_OF_LINE void logistic_block(turned *t, size_t first, vd sum[HALVES]) { take_sum_block(true, t, first, sum); }
-
-typedef void sum_block(turned *t, size_t first, vd sum[HALVES]);
-
 /* Up to VL rows, a lane for each. */
-INLINED void elementwise_rows(sum_block *take, turned *t, double *losses)
+INLINED void logistic_rows(turned *t, double *losses)
 {
     row_sums loss;
     vd sum[HALVES];
 
     sums_start(&loss);
     for (size_t first = 0; first < t->n; first += BP_SUM_BLOCK) {
-        take(t, first, sum);
+        take_block(t, first, sum);
         sums_close(&loss, t->n - first < BP_SUM_BLOCK ? t->n - first : BP_SUM_BLOCK, sum);
     }
     for (size_t h = 0; h < HALVES; h++)
@@ -291,7 +371,7 @@ INLINED void place_rests(turned *t, size_t rows, const float weights[VL], size_t
 }
 
 /* Fewer rows than lanes, of many blocks: so lanes are blocks, and no row is held any more when this returns. */
-INLINED void elementwise_few(sum_block *take, turned *t, double *losses)
+INLINED void logistic_few(turned *t, double *losses)
 {
     size_t rows = t->rows, n = t->n, blocks = n / BP_SUM_BLOCK * rows;
     double value[VL];
@@ -304,14 +384,14 @@ INLINED void elementwise_few(sum_block *take, turned *t, double *losses)
         bp_sum_start(&sums[r]);
     for (size_t first = 0; first < blocks; first += VL) {
         place_blocks(t, rows, weights, first, blocks);
-        take(t, 0, sum);
+        take_block(t, 0, sum);
         store_halves(value, sum);
         for (size_t lane = 0; lane < t->rows; lane++)
             bp_sum_add_block(&sums[(first + lane) % rows], value[lane]);
     }
     if (n % BP_SUM_BLOCK) {
         place_rests(t, rows, weights, n);
-        take(t, 0, sum);
+        take_block(t, 0, sum);
         store_halves(value, sum);
         for (size_t r = 0; r < rows; r++)
             sums[r].block = value[r];
@@ -320,8 +400,7 @@ INLINED void elementwise_few(sum_block *take, turned *t, double *losses)
         losses[r] = (double)weights[r] * bp_sum_total(&sums[r]);
 }
 
-INLINED void elementwise(sum_block *take, size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d,
-                         double *losses)
+static void binary_cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
 {
     size_t blocks = n / BP_SUM_BLOCK;
     turned t;
@@ -329,18 +408,8 @@ INLINED void elementwise(sum_block *take, size_t m, size_t n, size_t panel, cons
     for (size_t first = 0; first < m; first += VL) {
         next_rows(&t, first, m, n, panel, z, weight, d);
         if ((t.rows * blocks + VL - 1) / VL < blocks)
-            elementwise_few(take, &t, losses + first);
+            logistic_few(&t, losses + first);
         else
-            elementwise_rows(take, &t, losses + first);
+            logistic_rows(&t, losses + first);
     }
-}
-
-static void squared_error(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
-{
-    elementwise(squared_block, m, n, panel, z, weight, d, losses);
-}
-
-static void binary_cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
-{
-    elementwise(logistic_block, m, n, panel, z, weight, d, losses);
 }

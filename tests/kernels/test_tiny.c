@@ -92,7 +92,7 @@ static void one_example(subject *s, size_t r, float a[32], float d[32], float *d
     p[0] = z;
     if (s->logistic)
         bp_kernels_scalar.activate[BP_SIGMOID](32, p);
-    double v = (double)z, e = (double)z - (double)y;
+    double v = (double)z, e = (double)(z - y);
     double loss = s->logistic ? (v > 0 ? v : 0) - v * (double)y + bp_log1p((double)kernel_exp(-fabsf(z))) : 0.5 * (e * e);
     s->wanted_loss[r] = (double)w * loss;
     *d_output = (p[0] - y) * w;
