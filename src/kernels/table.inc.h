@@ -17,6 +17,7 @@
 #include "double.inc.h"
 #include "random.inc.h"
 #include "loss.inc.h"
+#include "squared.inc.h"
 #include "softmax.inc.h"
 #include "optimizer.inc.h"
 #include "shape.inc.h"
