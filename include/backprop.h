@@ -124,9 +124,9 @@ typedef enum bp_metric {
 typedef enum bp_shuffle { BP_SHUFFLE_FULL, BP_SHUFFLE_NONE } bp_shuffle;
 
 /* How a product of matrices takes its f32 operands: as they are, or rounded to bf16, or split into sums of two or three bf16 terms,
- * t0 = bf16(x), t1 = bf16(x - t0), t2 = bf16(x - t0 - t1), each to nearest, ties to even. Products of terms and their sums are f32's,
- * as the processor's TDPBF16PS makes them on every instruction set: 32 of the summed index at a time, for each 32 of it over the
- * pairs of terms (a's, b's)
+ * t0 = bf16(x), t1 = bf16(x - t0), t2 = bf16(x - t0 - t1), each to nearest, ties to even. Products of terms and their sums are
+ * f32's, as the processor's TDPBF16PS makes them on every instruction set: 32 of the summed index at a time, for each 32 of it over
+ * the pairs of terms (a's, b's)
  *
  *      bf16     (0,0)                                          error of a product about 4e-3 of sum |a| |b| at most
  *      bf16x2   (1,0) (0,1) (0,0)                              1e-6
@@ -140,8 +140,9 @@ typedef enum bp_precision { BP_F32, BP_BF16, BP_BF16X2, BP_BF16X3 } bp_precision
 /* How minibatch gradients meet: in buffers of each thread's own, or computed tile by tile by the tiles' owners. */
 typedef enum bp_gradient { BP_GRADIENT_AUTO, BP_GRADIENT_BUFFERS, BP_GRADIENT_TILES } bp_gradient;
 
-/* The upper limit on the instruction set: scalar, avx2, avx512 and amx on x86-64, scalar and neon on aarch64. amx is avx512, with tiles
- * for the products of mixed precision; where the system does not permit them, they are left out, and bp_trainer_plan says so. */
+/* The upper limit on the instruction set: scalar, avx2, avx512 and amx on x86-64, scalar and neon on aarch64. amx is avx512, with
+ * tiles for the products of mixed precision. Auto leaves them out where the system does not permit them, and bp_trainer_plan says
+ * so. */
 typedef enum bp_isa { BP_ISA_AUTO, BP_ISA_SCALAR, BP_ISA_AVX2, BP_ISA_AVX512, BP_ISA_NEON, BP_ISA_AMX } bp_isa;
 
 #define BP_HIDDEN_MAX 64

@@ -21,7 +21,8 @@ typedef struct machine {
 static const struct {
     bp_isa isa;
     const char *name;
-} sets[] = {{BP_ISA_SCALAR, "scalar"}, {BP_ISA_AVX2, "avx2"}, {BP_ISA_AVX512, "avx512"}, {BP_ISA_AMX, "amx"}, {BP_ISA_NEON, "neon"}};
+} sets[] = {
+    {BP_ISA_SCALAR, "scalar"}, {BP_ISA_AVX2, "avx2"}, {BP_ISA_AVX512, "avx512"}, {BP_ISA_AMX, "amx"}, {BP_ISA_NEON, "neon"}};
 #define SETS (sizeof sets / sizeof *sets)
 
 static int look_at(const bp_arguments *arguments, machine *m)

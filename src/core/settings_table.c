@@ -72,8 +72,8 @@ const bp_setting_entry bp_setting_table[] = {
     {SHOW("precision", "f32|bf16|bf16x2|bf16x3", "f32", "of the products' operands", 1), FIELD(precision), .kind = BP_KIND_CHOICE},
     {SHOW("gradient", "auto|buffers|tiles", "auto", "how threads' gradients meet; changes the speed alone", 0), FIELD(gradient),
      .kind = BP_KIND_CHOICE},
-    {SHOW("isa", "auto|scalar|avx2|avx512|neon|amx", "auto", "highest instruction set to use; changes the speed alone", 0), FIELD(isa),
-     .kind = BP_KIND_CHOICE},
+    {SHOW("isa", "auto|scalar|avx2|avx512|neon|amx", "auto", "highest instruction set to use; changes the speed alone", 0),
+     FIELD(isa), .kind = BP_KIND_CHOICE},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

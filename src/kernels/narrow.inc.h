@@ -155,7 +155,8 @@ NARROW(6)
 NARROW(7)
 NARROW(8)
 
-static narrow_function *const narrow_functions[BP_NARROW] = {narrow_1, narrow_2, narrow_3, narrow_4, narrow_5, narrow_6, narrow_7, narrow_8};
+static narrow_function *const narrow_functions[BP_NARROW] = {narrow_1, narrow_2, narrow_3, narrow_4,
+                                                             narrow_5, narrow_6, narrow_7, narrow_8};
 
 static void product_narrow(size_t m, size_t k, const float *a, size_t a_panel, const float *b, size_t columns, bp_chain chain,
                            const bp_end *end, float *c)

@@ -17,6 +17,12 @@ static bool has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
+
+/* Blocks are packed by AVX-512's conversion to bf16, which a virtual machine may hide. */
+static bool has_amx(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bf16") && bp_tiles_permitted();
+}
 #endif
 
 static const struct {
@@ -45,7 +51,7 @@ bool bp_cpu_has(bp_isa isa)
     case BP_ISA_AVX512:
         return has_avx512();
     case BP_ISA_AMX:
-        return has_avx512() && bp_tiles_permitted();
+        return has_amx();
 #elif defined(__aarch64__)
     case BP_ISA_SCALAR:
     case BP_ISA_NEON: /* part of every aarch64 that runs Linux */
@@ -58,8 +64,10 @@ bool bp_cpu_has(bp_isa isa)
 
 static bp_status refuse_limit(bp_isa limit, bp_error *error)
 {
-    if (limit == BP_ISA_AMX && bp_tiles_refusal())
-        return bp_fail(error, BP_INVALID, "this processor has AMX, but the system does not permit its tiles: %s", bp_tiles_refusal());
+    const char *refusal = limit == BP_ISA_AMX ? bp_tiles_refusal() : NULL;
+
+    if (refusal)
+        return bp_fail(error, BP_INVALID, "this processor has AMX, but the system does not permit its tiles: %s", refusal);
     return bp_fail(error, BP_INVALID, "this processor does not run the instruction set that was asked for");
 }
 

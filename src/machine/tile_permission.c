@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #if defined(__x86_64__)
@@ -57,7 +58,7 @@ static const char *ask(void)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool permitted;
-static const char *refusal;
+static _Atomic(const char *) refusal; /* read by those, too, who have not asked */
 
 /* The caller's errno stays as it is. */
 static void ask_once(void)
@@ -65,8 +66,9 @@ static void ask_once(void)
     int before = errno;
 
     if (bp_tiles_exist()) {
-        refusal = ask();
-        permitted = !refusal;
+        const char *answer = ask();
+        permitted = !answer;
+        atomic_store_explicit(&refusal, answer, memory_order_relaxed);
     }
     errno = before;
 }
@@ -79,5 +81,5 @@ bool bp_tiles_permitted(void)
 
 const char *bp_tiles_refusal(void)
 {
-    return refusal;
+    return atomic_load_explicit(&refusal, memory_order_relaxed);
 }

@@ -12,7 +12,8 @@ bool bp_tiles_exist(void);
 /* Whether the process may use them: asked for when it is first called, once, for all threads and children to come. */
 bool bp_tiles_permitted(void);
 
-/* Why it may not, as a static text that ends a sentence; NULL where it may, where nobody has asked, and where there are no tiles. */
+/* Why it may not, as a static text that ends a sentence; NULL where it may, where nobody has asked, and where there are no
+ * tiles. */
 const char *bp_tiles_refusal(void);
 
 #endif

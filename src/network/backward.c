@@ -33,7 +33,7 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
         .panel = bp_pass_panel(pass),
         .a = pass->d[number + 1],
         .b = weights->transposed[number] ? weights->transposed[number] : weights->parameters + layer->w,
-        .narrow = !layer->narrow && layer->k <= BP_NARROW,
+        .narrow = bp_layer_is_narrow_backward(layer),
         .end = end_of(weights, number, pass),
         .c = pass->d[number],
     };

@@ -70,11 +70,6 @@ typedef struct part {
     uint16_t *room;
 } part;
 
-static size_t blocks_of(bp_span rows)
-{
-    return (rows.count + BP_PANEL - 1) / BP_PANEL;
-}
-
 /* Tile `summed` of the summed index and panel j of c, as W has it, or W^T of a narrow layer. */
 typedef struct weights_tile {
     size_t rows, columns;
@@ -128,7 +123,7 @@ static bp_stream stream_of(const float *first, size_t rows)
  * go on from memory, the next ones. */
 static void look_ahead(const part *t, bp_span block, size_t j, const float *c, bp_stream ahead[TILES_AHEAD + 2])
 {
-    size_t row = (block.first - t->rows.first) / BP_PANEL, rows = blocks_of(t->rows);
+    size_t row = (block.first - t->rows.first) / BP_PANEL, rows = bp_row_blocks(t->rows.count);
     size_t first = t->depth.count * row / rows, end = t->depth.count * (row + 1) / rows;
     bp_stream *next = ahead;
 
@@ -172,18 +167,11 @@ static void compute_part(const part *t)
     }
 }
 
-/* Nearly equal parts of count, none above `most`. */
-static size_t equal_part(size_t count, size_t most)
-{
-    size_t parts = (count + most - 1) / most;
-    return (count + parts - 1) / parts;
-}
-
 /* All chains of some rows: as much of a row at a time as fits both a strip and, of all rows, L2. */
 static void compute_rows(const bp_arithmetic *a, const bp_block_product *p, bp_span rows, bp_range panels, uint16_t *room)
 {
     size_t block = bp_block_elements(a) * sizeof(uint16_t), count = bp_block_product_count(p);
-    size_t depth = equal_part(count, bp_size_min(STAYING_BYTES / blocks_of(rows), STRIP_BYTES) / block);
+    size_t depth = bp_size_part(count, bp_size_min(STAYING_BYTES / bp_row_blocks(rows.count), STRIP_BYTES) / block, 1);
 
     for (size_t done = 0; done < count; done += depth)
         compute_part(&(part){a, p, rows, panels, {done, bp_size_min(depth, count - done)}, room});
@@ -192,7 +180,7 @@ static void compute_rows(const bp_arithmetic *a, const bp_block_product *p, bp_s
 void bp_block_product_compute(const bp_arithmetic *arithmetic, const bp_block_product *product, bp_span rows, bp_range panels,
                               uint16_t *room)
 {
-    size_t height = rows.count ? BP_PANEL * equal_part(blocks_of(rows), STAYING_ROWS / BP_PANEL) : 1;
+    size_t height = bp_size_part(rows.count, STAYING_ROWS, BP_PANEL);
 
     assert(!rows.count || rows.first % BP_PANEL == 0);
     for (size_t row = 0; row < rows.count; row += height)

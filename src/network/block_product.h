@@ -24,7 +24,8 @@ bp_packed_rows bp_packed_right(const bp_pass *pass, uint32_t number);
 void bp_pack_rows(const bp_arithmetic *arithmetic, size_t panel, bp_packed_rows packed, const float *from, size_t n, bp_span rows);
 
 /* c = a W, or c = a W^T. Tiles of W are packed just before they are used: copies of all of W would be written by each update and
- * read by the next step, two bytes an element and term each way, out of L3 (784-512-10 in bf16x3 on two threads: 774 us, so 660). */
+ * read by the next step, two bytes an element and term each way, out of L3 (784-512-10 in bf16x3 on two threads: 774 us, so
+ * 660). */
 typedef struct bp_block_product {
     const bp_layer *layer;
     bool turned;           /* W^T */

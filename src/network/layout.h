@@ -53,10 +53,16 @@ static inline size_t bp_layer_place(const bp_layer *layer, size_t i, size_t j)
     return layer->w + line * BP_PANEL + (layer->narrow ? i : j) % BP_PANEL;
 }
 
-/* Whether backward needs a copy of W, turned: neither is W kept so, nor is it a narrow product's b as it is. */
+/* Whether backward reads W as it is, as a narrow product's b: few inputs. */
+static inline bool bp_layer_is_narrow_backward(const bp_layer *layer)
+{
+    return !layer->narrow && layer->k <= BP_NARROW;
+}
+
+/* Whether backward needs a copy of W, turned: neither is W kept so, nor is it read as it is. */
 static inline bool bp_layer_is_copied(const bp_layer *layer)
 {
-    return !layer->narrow && layer->k > BP_NARROW;
+    return !layer->narrow && !bp_layer_is_narrow_backward(layer);
 }
 
 /* Floats of a layer's W and b in the flat block. */

@@ -39,6 +39,12 @@ typedef struct bp_span {
     size_t count;
 } bp_span;
 
+/* Blocks of 32 that hold that many rows. */
+static inline size_t bp_row_blocks(size_t rows)
+{
+    return (rows + BP_PANEL - 1) / BP_PANEL;
+}
+
 /* Bytes that one row takes up in all blocks of a pass with d, with operands of that many bf16 terms. */
 size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms);
 

@@ -9,13 +9,6 @@
 /* Chains longer than 1,152 are cut in equal parts at multiples of 32: unsplit, 2,048 ran at 170-175 GF/s instead of 194. */
 #define DEPTH_AT_ONCE 1152
 
-/* Nearly equal parts of count, none above `most`. */
-static size_t equal_part(size_t count, size_t most, size_t grain)
-{
-    size_t parts = (count + most - 1) / most;
-    return parts ? bp_size_round_up((count + parts - 1) / parts, grain) : grain;
-}
-
 static bp_end end_of_panel(const bp_product *p, size_t j, size_t row)
 {
     bp_end end = p->end;
@@ -53,7 +46,7 @@ static void block(const bp_kernels *kernels, const bp_product *p, bp_span rows, 
 
 void bp_product_compute(const bp_kernels *kernels, const bp_product *p, bp_span rows, bp_range panels)
 {
-    size_t height = equal_part(rows.count, ROWS_AT_ONCE, 1), depth = equal_part(p->k, DEPTH_AT_ONCE, BP_PANEL);
+    size_t height = bp_size_part(rows.count, ROWS_AT_ONCE, 1), depth = bp_size_part(p->k, DEPTH_AT_ONCE, BP_PANEL);
 
     for (size_t row = 0; row < rows.count; row += height)
         for (size_t done = 0; done < p->k; done += depth)

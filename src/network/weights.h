@@ -1,7 +1,7 @@
 /* How products are computed, and the weights of a network in the forms that they read.
  *
- *      f32     W as it lies in the parameters, and for dL/dz W^T, where the layout says so, a copy W^T [k panels][n][32], as large as
- *              W, which follows it tile by tile, 32 x 32, made by whoever has updated the tile. The first layer's is made when
+ *      f32     W as it lies in the parameters, and for dL/dz W^T, where the layout says so, a copy W^T [k panels][n][32], as large
+ *              as W, which follows it tile by tile, 32 x 32, made by whoever has updated the tile. The first layer's is made when
  *              somebody asks for dL/dx.
  *      mixed   W as it lies in the parameters: its tiles are packed just before they are used (block_product.h)
  *

@@ -28,8 +28,9 @@ typedef struct rates {
 } rates;
 
 /* avx512: products and a tiny network's step as the standard workloads have them on a Xeon with 48 KiB L1d and 2 MiB L2 a core at
- * 2.9-3.4 GHz (docs/scaling.md), all else estimates from single runs of `bench/model --constants` there; avx2 and scalar in proportion. neon:
- * twice 128 bits a cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns alone. */
+ * 2.9-3.4 GHz (docs/scaling.md), all else estimates from single runs of `bench/model --constants` there; avx2 and scalar in
+ * proportion. neon: twice 128 bits a cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns
+ * alone. Mixed precision is taken for f32. */
 static const rates measured[] = {
     {"avx512", 178, 170, 16, 4, 20, {0.00, 0.04, 0.04, 0.35, 0.45}, 8, 0.12, 4, 2, 0.04, {0.12, 0.20, 0.45}, {16, 3.6, 0.32}},
     {"avx2", 90, 88, 8, 4, 20, {0.00, 0.06, 0.06, 0.70, 0.90}, 8, 0.15, 4, 2, 0.06, {0.16, 0.28, 0.70}, {20, 4.9, 0.31}},
@@ -244,7 +245,7 @@ static double backward(const model *m)
 
     for (uint32_t i = 1; i < m->layout->layers; i++) {
         const bp_layer *layer = &m->layout->layer[i];
-        multiply(m, layer->n, layer->k, !layer->narrow && layer->k <= BP_NARROW, layer[-1].activation,
+        multiply(m, layer->n, layer->k, bp_layer_is_narrow_backward(layer), layer[-1].activation,
                  m->plan->layer[i].backward_parts, &work);
     }
     return microseconds(m, &work);
@@ -262,7 +263,8 @@ static double loss(const model *m)
     return m->rows * (m->rates->example + m->layout->layer[m->layout->layers - 1].n * m->rates->output) * 1e-3;
 }
 
-/* Chains of dW over `rows` in `shards`, of a part of the layer. Less than three rows of a narrow layer's tile wait for themselves. */
+/* Chains of dW over `rows` in `shards`, of a part of the layer. Fewer than three rows of a narrow layer's tile wait for
+ * themselves. */
 static double chains(const model *m, const bp_layer *layer, double rows, double shards, double part)
 {
     double tiles = part * layer->k_panels * layer->n_panels * shards;

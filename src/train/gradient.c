@@ -41,17 +41,12 @@ static const uint16_t *blocks_at(const bp_arithmetic *arithmetic, const bp_pass 
     return down + (panel * pass->row_blocks + row / BP_PANEL) * bp_block_elements(arithmetic);
 }
 
-static size_t blocks_of(bp_span rows)
-{
-    return (rows.count + BP_PANEL - 1) / BP_PANEL;
-}
-
 /* dW [h][32] of tile (i, j) in mixed precision. */
 static void block_weights(const bp_arithmetic *arithmetic, uint32_t number, const bp_pass *pass, bp_span rows, bp_chain chain,
                           size_t i, size_t j, size_t h, const bp_stream *ahead, float *dW)
 {
     arithmetic->blocks->product(
-        h, arithmetic->terms, blocks_of(rows), blocks_at(arithmetic, pass, pass->packed_a[number].down, i, rows.first),
+        h, arithmetic->terms, bp_row_blocks(rows.count), blocks_at(arithmetic, pass, pass->packed_a[number].down, i, rows.first),
         blocks_at(arithmetic, pass, pass->packed_d[number + 1].down, j, rows.first), chain, NULL, ahead, dW);
 }
 
@@ -245,11 +240,9 @@ static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span r
 
 size_t bp_gradients_part(const bp_plan *plan, uint32_t layer, size_t m)
 {
-    size_t parts = (m + CHAIN_ROWS - 1) / CHAIN_ROWS;
-
     if (plan->layer[layer].buffered || bp_plan_shards(&plan->layer[layer], m) > 1)
         return m;
-    return bp_size_round_up((m + parts - 1) / parts, BP_PANEL);
+    return bp_size_part(m, CHAIN_ROWS, BP_PANEL);
 }
 
 const void *bp_gradients_panel(const bp_plan *plan, const bp_pass *pass, uint32_t layer, size_t j, bp_span rows)
@@ -262,7 +255,7 @@ const void *bp_gradients_panel(const bp_plan *plan, const bp_pass *pass, uint32_
 size_t bp_gradients_panel_bytes(const bp_plan *plan, bp_span rows)
 {
     if (plan->arithmetic.terms)
-        return blocks_of(rows) * bp_block_elements(&plan->arithmetic) * sizeof(uint16_t);
+        return bp_row_blocks(rows.count) * bp_block_elements(&plan->arithmetic) * sizeof(uint16_t);
     return rows.count * BP_PANEL * sizeof(float);
 }
 

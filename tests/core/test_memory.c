@@ -149,3 +149,16 @@ Test(size, products_and_sums_say_when_they_overflow)
     cr_assert_eq(bp_size_round_up(1, 64), 64);
     cr_assert_eq(bp_size_round_up(64, 64), 64);
 }
+
+Test(size, parts_are_nearly_equal_and_none_is_above_the_most)
+{
+    cr_assert_eq(bp_size_part(0, 256, 32), 32);
+    cr_assert_eq(bp_size_part(256, 256, 1), 256);
+    cr_assert_eq(bp_size_part(257, 256, 1), 129);
+    cr_assert_eq(bp_size_part(1153, 1152, 32), 608); /* 608 and 545 */
+    for (size_t count = 1; count < 3000; count++) {
+        size_t part = bp_size_part(count, 512, 32);
+        cr_assert(part % 32 == 0 && part <= 512 && (count + part - 1) / part == (count + 511) / 512, "%zu in parts of %zu", count,
+                  part);
+    }
+}
