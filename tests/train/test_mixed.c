@@ -9,6 +9,7 @@
 #include "helper_engine.h"
 #include "helper_workload.h"
 #include "sets.h"
+#include "trainer.h"
 
 static const uint32_t teams[] = {1, 2, 3, 8};
 
@@ -201,4 +202,45 @@ Test(mixed, separate_calls_give_the_parameters_of_a_fit)
             free(wanted);
             problem_free(&p);
         }
+}
+
+/* ------------------------------------------------------------------------------------------------------- long chains */
+
+/* One chain over all rows, as a large layer has it: in buffers 64 rows of it come first, and its sums rest until the others come. */
+static float *after_one_chain(const problem *p, const bp_settings *way)
+{
+    bp_network *network = problem_network(p);
+    bp_trainer *trainer = trainer_with(network, way);
+
+    cr_assert_eq(trainer->plan.chunk, way->gradient == BP_GRADIENT_BUFFERS ? 64 : 0);
+    for (uint32_t i = 0; i < network->layout.layers; i++)
+        trainer->plan.layer[i].shard_rows = trainer->plan.grain = p->settings.batch_size;
+    cr_assert_eq(bp_trainer_step(trainer, p->rows, p->x, p->y, NULL, NULL, NULL), BP_OK);
+    float *parameters = problem_parameters(network);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    return parameters;
+}
+
+Test(mixed, chains_that_rest_between_parts_have_the_bits_of_the_whole)
+{
+    bp_settings settings = problem_settings((uint32_t[]){40, 7, 33, 1}, 4, BP_TANH, BP_SQUARED_ERROR, BP_SGD);
+
+    settings.batch_size = 101;
+    settings.threads = 1;
+    settings.gradient = BP_GRADIENT_TILES;
+    for (settings.precision = BP_BF16; settings.precision <= BP_BF16X3; settings.precision++) {
+        problem p = problem_create(settings, 70, 8, 101, 3);
+        float *wanted = after_one_chain(&p, &settings);
+        uint64_t count = parameters_of(&p);
+        bp_settings way = settings;
+        way.gradient = BP_GRADIENT_BUFFERS;
+        for (way.isa = BP_ISA_SCALAR; way.isa; way.isa = (int32_t)mixed_set_after((bp_isa)way.isa)) {
+            float *got = after_one_chain(&p, &way);
+            cr_assert_eq(problem_first_difference(got, wanted, count), count, "isa %d, precision %d", way.isa, way.precision);
+            free(got);
+        }
+        free(wanted);
+        problem_free(&p);
+    }
 }
