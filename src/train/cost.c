@@ -30,7 +30,7 @@ typedef struct rates {
 /* avx512: products and a tiny network's step as the standard workloads have them on a Xeon with 48 KiB L1d and 2 MiB L2 a core at
  * 2.9-3.4 GHz (docs/scaling.md), all else estimates from single runs of `bench/model --constants` there; avx2 and scalar in
  * proportion. neon: twice 128 bits a cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns
- * alone. Mixed precision is taken for f32. */
+ * alone. */
 static const rates measured[] = {
     {"avx512", 178, 170, 16, 4, 20, {0.00, 0.04, 0.04, 0.35, 0.45}, 8, 0.12, 4, 2, 0.04, {0.12, 0.20, 0.45}, {16, 3.6, 0.32}},
     {"avx2", 90, 88, 8, 4, 20, {0.00, 0.06, 0.06, 0.70, 0.90}, 8, 0.15, 4, 2, 0.06, {0.16, 0.28, 0.70}, {20, 4.9, 0.31}},
@@ -39,8 +39,8 @@ static const rates measured[] = {
 };
 
 /* Of blocks of bf16, by terms: operations of whole products in a nanosecond, nanoseconds to pack an element; and steps of 32 that a
- * chain's beginning and end are worth. amx and avx512: `bench/run blocks` on the same machine; avx2 and scalar there, too, the packing
- * estimated; neon in proportion to f32's. */
+ * chain's beginning and end are worth. amx and avx512: `bench/run blocks` on the same machine; avx2 and scalar there, too, the
+ * packing estimated; neon in proportion to f32's. */
 typedef struct block_rates {
     const char *blocks;
     double product[BP_TERMS_MAX];

@@ -3,8 +3,8 @@
 
 #include "size.h"
 
-/* Bytes in a nanosecond that a thread gets out of the caches of others: what grids are chosen by (784-512-10, 128 rows, two threads:
- * panels save 0.5 MB of 1.6 for each). */
+/* Bytes in a nanosecond that a thread gets out of the caches of others: what grids are chosen by (784-512-10, 128 rows, two
+ * threads: panels save 0.5 MB of 1.6 for each). */
 #define OTHERS_BANDWIDTH 10.0
 
 /* Nanoseconds that two more barriers cost, and the part of a layer's time that must be saved at least. */
