@@ -42,7 +42,7 @@ INLINED void request_share(request *r)
 }
 
 /* As tile_finish and tile_relu of product.inc.h do it, on a block in L1. */
-INLINED void block_pass(size_t rows, const float *bias, bool relu, const float *slope_of, float *c)
+INLINED void block_pass(size_t rows, const float *bias, bool relu, const uint16_t *signs, float *c)
 {
     vf zero = v_set(0.0f), addend[32 / VL];
 
@@ -54,8 +54,8 @@ INLINED void block_pass(size_t rows, const float *bias, bool relu, const float *
             vf z = v_add(v_load(c + row + v * VL), addend[v]);
             if (relu)
                 z = v_relu(z);
-            if (slope_of)
-                z = v_select(v_le(v_load(slope_of + row + v * VL), zero), zero, z);
+            if (signs)
+                z = v_select(v_le(v_from_bits(vi_load_high(signs + row + v * VL)), zero), zero, z);
             v_store(c + row + v * VL, z);
         }
 }
@@ -64,7 +64,7 @@ INLINED void block_pass(size_t rows, const float *bias, bool relu, const float *
 INLINED void block_end(size_t rows, const bp_end *end, void (*activate)(size_t, float *),
                        void (*slope)(size_t, const float *, float *), float *c)
 {
-    block_pass(rows, end->bias, end->activate == activate, end->slope == slope ? end->a : NULL, c);
+    block_pass(rows, end->bias, end->activate == activate, end->slope == slope ? end->signs : NULL, c);
     if (end->activate && end->activate != activate)
         end->activate(32 * rows, c);
     if (end->slope && end->slope != slope)

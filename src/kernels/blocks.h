@@ -57,7 +57,8 @@ typedef struct bp_block_kernels {
 
     /* c [rows][32], rows from 1 to 32, = sum over `count` blocks, one at least, of left[i] right[i], both contiguous. `chain` says
      * whether it starts at +0 or goes on from c, and whether + (+0), bias and `end` follow, as in product_rows (`end` may be NULL).
-     * `ahead`: streams as in product_columns; all their lines are asked for, evenly over the blocks. */
+     * ReLU's slope is told from end->signs, the first term of a's block as a left one: a <= 0 where that is, since rounding keeps
+     * the sign, and what rounds to 0 is subnormal, so 0 already. `ahead`: streams as in product_columns; all their lines are asked for, evenly over the blocks. */
     void (*product)(size_t rows, unsigned terms, size_t count, const uint16_t *left, const uint16_t *right, bp_chain chain,
                     const bp_end *end, const bp_stream *ahead, float *c);
 

@@ -35,6 +35,7 @@ typedef struct bp_end {
     void (*activate)(size_t count, float *z);              /* of the table, or NULL */
     void (*slope)(size_t count, const float *a, float *d); /* of the table, or NULL: with `a` [m][32] */
     const float *a;
+    const uint16_t *signs; /* blocks of bf16 alone: what ReLU's slope reads in place of a, see blocks.h */
 } bp_end;
 
 /* Columns that a narrow product has at most. */

@@ -53,6 +53,10 @@ static inline vi vi_set(uint32_t a) { return _mm256_set1_epi32((int)a); }
 static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+static inline vi vi_load_high(const uint16_t *p)
+{
+    return _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)), 16);
+}
 static inline vi vi_up(vi a) { return _mm256_slli_epi32(a, 16); }
 static inline vi vi_down(vi a) { return _mm256_srli_epi32(a, 16); }
 static inline vi v_bits(vf a) { return _mm256_castps_si256(a); }

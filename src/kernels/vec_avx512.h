@@ -50,6 +50,10 @@ static inline vi vi_set(uint32_t a) { return _mm512_set1_epi32((int)a); }
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+static inline vi vi_load_high(const uint16_t *p)
+{
+    return _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)), 16);
+}
 static inline vi vi_up(vi a) { return _mm512_slli_epi32(a, 16); }
 static inline vi vi_down(vi a) { return _mm512_srli_epi32(a, 16); }
 static inline vi v_bits(vf a) { return _mm512_castps_si512(a); }

@@ -45,6 +45,7 @@ static inline vi vi_set(uint32_t a) { return a; }
 static inline vi vi_add(vi a, vi b) { return a + b; }
 static inline vi vi_and(vi a, vi b) { return a & b; }
 static inline vi vi_or(vi a, vi b) { return a | b; }
+static inline vi vi_load_high(const uint16_t *p) { return (vi)*p << 16; } /* the high halves, and 0 */
 static inline vi vi_up(vi a) { return a << 16; }   /* the low halves become the high ones, and 0 */
 static inline vi vi_down(vi a) { return a >> 16; } /* the high halves become the low ones, and 0 */
 static inline vi v_bits(vf a) { vi i; memcpy(&i, &a, sizeof i); return i; }

@@ -54,6 +54,7 @@ static void block_product(const bp_weights *weights, uint32_t number, const bp_p
         .panel = bp_pass_panel(pass),
         .end = end_of(weights, number, pass),
         .c = pass->d[number],
+        .signs = pass->packed_a[number].across,
         .packed = bp_packed_right(pass, number),
     };
 

@@ -2,6 +2,7 @@
 #include "block_product.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "size.h"
 
@@ -136,26 +137,45 @@ static void look_ahead(const part *t, bp_span block, size_t j, const float *c, b
     *next = (bp_stream){NULL, 0};
 }
 
-/* One block of c. */
-static void compute_block(const part *t, bp_span block, size_t j, const uint16_t *right)
+static size_t columns_of(const bp_block_product *p)
 {
-    const bp_arithmetic *a = t->arithmetic;
-    const bp_block_product *p = t->product;
-    size_t at = j * p->panel + block.first * BP_PANEL, count = bp_block_product_count(p);
-    bp_chain chain = bp_chain_at(t->depth.first, t->depth.count, count);
-    bp_stream ahead[TILES_AHEAD + 2];
+    return p->turned ? p->layer->k : p->layer->n;
+}
+
+/* What follows the chains of a block. */
+static bp_end end_of(const bp_arithmetic *a, const bp_block_product *p, bp_span block, size_t j)
+{
     bp_end end = p->end;
 
     if (end.bias)
         end.bias += j * BP_PANEL;
     if (end.a)
-        end.a += at;
-    look_ahead(t, block, j, p->c + at, ahead);
+        end.a += j * p->panel + block.first * BP_PANEL;
+    if (p->signs)
+        end.signs = p->signs + (block.first / BP_PANEL * bp_panels((uint32_t)columns_of(p)) + j) * bp_block_elements(a);
+    return end;
+}
+
+/* One block of c. */
+static void compute_block(const part *t, bp_span block, size_t j, const uint16_t *right)
+{
+    const bp_arithmetic *a = t->arithmetic;
+    const bp_block_product *p = t->product;
+    size_t count = bp_block_product_count(p);
+    bp_chain chain = bp_chain_at(t->depth.first, t->depth.count, count);
+    bp_stream ahead[TILES_AHEAD + 2];
+    bp_end end = end_of(a, p, block, j);
+    _Alignas(BP_ALIGNMENT) float dropped[BP_PANEL * BP_PANEL];
+    float *sums = p->c + j * p->panel + block.first * BP_PANEL, *c = p->drops && chain & BP_CHAIN_LAST ? dropped : sums;
+
+    if (c != sums && !(chain & BP_CHAIN_FIRST))
+        memcpy(c, sums, block.count * BP_PANEL * sizeof *c);
+    look_ahead(t, block, j, sums, ahead);
     a->blocks->product(block.count, a->terms, t->depth.count,
                        p->left + (block.first / BP_PANEL * count + t->depth.first) * bp_block_elements(a), right, chain, &end,
-                       ahead, p->c + at);
+                       ahead, c);
     if (chain & BP_CHAIN_LAST)
-        pack_block(a, &p->packed, p->turned ? p->layer->k : p->layer->n, j, block, p->c + at);
+        pack_block(a, &p->packed, columns_of(p), j, block, c);
 }
 
 static void compute_part(const part *t)

@@ -50,6 +50,7 @@ static void block_product(const bp_weights *weights, uint32_t number, const bp_p
         .end = end_of(weights, layer),
         .c = pass->a[number + 1],
         .packed = bp_packed_left(pass, number + 1),
+        .drops = bp_pass_drops(weights->layout, number + 1),
     };
 
     bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip.room);

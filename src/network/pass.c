@@ -12,18 +12,29 @@ static size_t spread_rows(size_t rows)
     return rows | 1;
 }
 
-size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms)
-{
-    size_t panels = layout->layer[0].k_panels;
-
-    for (uint32_t i = 0; i < layout->layers; i++)
-        panels += 2 * (size_t)layout->layer[i].n_panels;
-    return panels * BP_PANEL * (sizeof(float) + 2 * terms * sizeof(uint16_t));
-}
-
 static size_t panels_of(const bp_layout *layout, uint32_t i)
 {
     return i ? layout->layer[i - 1].n_panels : layout->layer[0].k_panels;
+}
+
+bool bp_pass_drops(const bp_layout *layout, uint32_t i)
+{
+    if (i == 0 || i == layout->layers)
+        return false;
+    bp_activation activation = layout->layer[i - 1].activation;
+    return activation == BP_RELU || activation == BP_IDENTITY;
+}
+
+size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms)
+{
+    size_t floats = 0, packed = 0;
+
+    for (uint32_t i = 0; i <= layout->layers; i++) {
+        size_t panels = panels_of(layout, i), both = i ? 2 * panels : panels;
+        packed += both;
+        floats += terms && bp_pass_drops(layout, i) ? panels : both;
+    }
+    return BP_PANEL * (floats * sizeof(float) + packed * 2 * terms * sizeof(uint16_t));
 }
 
 /* What only backward reads, `down`, is left out where there is none. */
@@ -44,8 +55,9 @@ void bp_pass_carve(bp_pass *pass, const bp_layout *layout, unsigned terms, size_
     for (uint32_t i = 0; i <= layout->layers; i++) {
         size_t panels = panels_of(layout, i);
         bool d = backward && i;
-        pass->a[i] = bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float));
         pass->d[i] = d ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
+        pass->a[i] =
+            d && terms && bp_pass_drops(layout, i) ? pass->d[i] : bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float));
         pass->packed_a[i] = terms && i < layout->layers ? take_packed(pass, panels, terms, backward, arena) : (bp_packed){0};
         pass->packed_d[i] = terms && d ? take_packed(pass, panels, terms, true, arena) : (bp_packed){0};
     }

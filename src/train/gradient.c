@@ -97,13 +97,13 @@ static void narrow_sums(const bp_kernels *kernels, const bp_layer *layer, size_t
 static void tile_sums(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
                       bp_chain chain, size_t i, size_t j, const bp_stream *ahead, float *dW, float *db)
 {
-    const float *a = panel_at(pass, pass->a[number], i, rows.first), *d = panel_at(pass, pass->d[number + 1], j, rows.first);
     size_t columns = bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), h = bp_tile_rows(layer, i);
 
     if (arithmetic->terms) {
         block_sums(arithmetic, layer, number, pass, rows, chain, i, j, ahead, dW, db);
         return;
     }
+    const float *a = panel_at(pass, pass->a[number], i, rows.first), *d = panel_at(pass, pass->d[number + 1], j, rows.first);
     if (layer->narrow) {
         narrow_sums(arithmetic->kernels, layer, i, a, d, rows.count, chain, ahead, dW, db);
         return;

@@ -219,12 +219,12 @@ Test(blocks, cut_products_have_the_bits_of_whole_ones)
 /* ---------------------------------------------------------------------------------------------------- what follows a chain */
 
 /* The activation and the slope of these functions, or none where -1. */
-static void check_end(const subject *s, int activation, int slope, const float *bias, const float *a)
+static void check_end(const subject *s, int activation, int slope, const float *bias, const float *a, const uint16_t *signs)
 {
     for (size_t t = 0; t < s->table_count; t++)
         for (size_t rows = 1; rows <= 32; rows += rows == 1 ? 16 : 15) {
             const bp_kernels *kernels = s->tables[t].kernels;
-            bp_end end = {.bias = bias, .a = a};
+            bp_end end = {.bias = bias, .a = slope == BP_RELU ? NULL : a, .signs = signs};
             float wanted[BLOCK], *c = fresh_c(s, rows);
 
             if (activation >= 0)
@@ -245,13 +245,18 @@ static void check_end(const subject *s, int activation, int slope, const float *
 static void check_ends(const subject *s)
 {
     static float bias[32], a[BLOCK];
+    static uint16_t signs[BLOCK] __attribute__((aligned(64)));
 
     fill(bias, 32, FILL_ORDINARY, 11);
     fill(a, BLOCK, FILL_ZEROS, 12);
+    a[1] = 0x1p-126f; /* the least that is not flushed */
+    a[2] = -0x1p-126f;
+    a[3] = -0.0f;
+    bp_blocks_scalar.pack[BP_PACK_LEFT](1, 32, 32, a, signs);
     for (int function = -1; function <= BP_TANH; function++) {
-        check_end(s, function, -1, function % 2 ? bias : NULL, NULL);
-        check_end(s, function, -1, bias, NULL);
-        check_end(s, -1, function, NULL, a);
+        check_end(s, function, -1, function % 2 ? bias : NULL, NULL, NULL);
+        check_end(s, function, -1, bias, NULL, NULL);
+        check_end(s, -1, function, NULL, a, signs);
     }
 }
 
