@@ -67,6 +67,17 @@ static void call_pack(void *context)
         s->blocks->pack[s->packing](s->terms, 32, 32, s->from + i * BP_BLOCK_TERM, s->left + i * s->terms * BP_BLOCK_TERM);
 }
 
+#define CALL_REPACKING(name)                                                      \
+    static void call_##name(void *context)                                        \
+    {                                                                             \
+        const subject *s = context;                                               \
+                                                                                  \
+        for (size_t i = 0, block = s->terms * BP_BLOCK_TERM; i < BLOCKS; i++)     \
+            s->blocks->name(s->terms, s->left + i * block, s->right + i * block); \
+    }
+CALL_REPACKING(turn)
+CALL_REPACKING(pair)
+
 static const bp_block_kernels *tables[TABLES];
 static size_t table_count;
 
@@ -145,12 +156,16 @@ static void measure_products(subject *s)
 
 static void measure_packings(subject *s)
 {
-    static const char *const names[] = {"pack left", "pack left turned", "pack right", "pack right turned"};
+    static const char *const names[] = {"pack left", "pack right", "pack right turned"};
 
     s->count = 0;
     for (s->terms = 1; s->terms <= BP_TERMS_MAX; s->terms++)
         for (s->packing = BP_PACK_LEFT; s->packing < BP_PACKINGS; s->packing++)
             measure(s, names[s->packing], call_pack, BLOCKS * BP_BLOCK_TERM, "element", false);
+    for (s->terms = 1; s->terms <= BP_TERMS_MAX; s->terms++) {
+        measure(s, "turn", call_turn, BLOCKS * BP_BLOCK_TERM, "element", false);
+        measure(s, "pair", call_pair, BLOCKS * BP_BLOCK_TERM, "element", false);
+    }
 }
 
 /* Random numbers in every operand: a product of zeros draws less power, and is faster. */

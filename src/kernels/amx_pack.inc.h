@@ -38,59 +38,24 @@ INLINED void term_left(const float *x, float *rest, uint16_t *to)
         vi_store(to + 32 * row, take(x, rest, 32 * row, 32 * row + 16));
 }
 
+/* Of two rows of 16, one behind the other. */
+INLINED __m512i interleave(__m512i rows)
+{
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4,
+                                           19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(order, rows);
+}
+
 INLINED void term_right(const float *x, float *rest, uint16_t *to)
 {
-    const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
-                                                20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-
     for (size_t column = 0; column < 32; column += 16)
         for (size_t row = 0; row < 32; row += 2, to += 32)
-            vi_store(to, _mm512_permutexvar_epi16(interleave, take(x, rest, 32 * row + column, 32 * row + 32 + column)));
+            vi_store(to, interleave(take(x, rest, 32 * row + column, 32 * row + 32 + column)));
 }
 
 /* Lanes 0 and 2 of a, then of b; lanes 1 and 3. */
 INLINED __m512i even_lanes(__m512i a, __m512i b) { return _mm512_shuffle_i64x2(a, b, 0x88); }
 INLINED __m512i odd_lanes(__m512i a, __m512i b) { return _mm512_shuffle_i64x2(a, b, 0xdd); }
-
-/* Eight rows of 16 columns, and the eight that follow in the high halves: y[c], c < 8, gets columns c and 8 + c by lanes:
- * rows 0 ... 7 of column c, of column 8 + c, rows 8 ... 15 of column c, of column 8 + c. */
-INLINED void turn_words(const float *x, float *rest, size_t at, __m512i y[8])
-{
-    __m512i r[8], s[8];
-
-    UNROLLED
-    for (size_t i = 0; i < 8; i++)
-        r[i] = take(x, rest, at + 32 * i, at + 32 * (i + 8));
-    UNROLLED
-    for (size_t i = 0; i < 4; i++) { /* rows 2 i and 2 i + 1; s[i]: columns 0 ... 3, s[4 + i]: columns 4 ... 7 of a lane */
-        s[i] = _mm512_unpacklo_epi16(r[2 * i], r[2 * i + 1]);
-        s[4 + i] = _mm512_unpackhi_epi16(r[2 * i], r[2 * i + 1]);
-    }
-    UNROLLED
-    for (size_t i = 0; i < 8; i += 2) { /* r[4 half + pair of columns + 2 (pair of rows)] */
-        r[i / 4 * 4 + i % 4 / 2] = _mm512_unpacklo_epi32(s[i], s[i + 1]);
-        r[i / 4 * 4 + i % 4 / 2 + 2] = _mm512_unpackhi_epi32(s[i], s[i + 1]);
-    }
-    UNROLLED
-    for (size_t i = 0; i < 4; i++) {
-        y[2 * i] = _mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]);
-        y[2 * i + 1] = _mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]);
-    }
-}
-
-INLINED void term_left_turned(const float *x, float *rest, uint16_t *to)
-{
-    for (size_t column = 0; column < 32; column += 16) {
-        __m512i upper[8], lower[8];
-
-        turn_words(x, rest, column, upper);
-        turn_words(x, rest, 32 * 16 + column, lower);
-        for (size_t c = 0; c < 8; c++) {
-            vi_store(to + 32 * (column + c), even_lanes(upper[c], lower[c]));
-            vi_store(to + 32 * (column + 8 + c), odd_lanes(upper[c], lower[c]));
-        }
-    }
-}
 
 /* Pairs of columns, 16 rows of 16 columns: y[q], q < 4, gets pairs q and 4 + q by lanes of four rows. */
 INLINED void turn_pairs(const float *x, float *rest, size_t at, __m512i y[4])
@@ -149,6 +114,62 @@ static void pad(size_t rows, size_t columns, const float *from, float *to)
         term_##NAME(from, NULL, to);                                                                      \
     }
 PACK(left)
-PACK(left_turned)
 PACK(right)
 PACK(right_turned)
+
+/* ------------------------------------------------------------------------------------------- terms, packed left already */
+
+INLINED __m512i two_rows(const uint16_t *low, const uint16_t *high)
+{
+    __m512i first = _mm512_castsi256_si512(_mm256_load_si256((const __m256i *)(const void *)low));
+    return _mm512_inserti64x4(first, _mm256_load_si256((const __m256i *)(const void *)high), 1);
+}
+
+/* Eight rows of 16 columns, and the eight that follow in the high halves: y[c], c < 8, gets columns c and 8 + c by lanes:
+ * rows 0 ... 7 of column c, of column 8 + c, rows 8 ... 15 of column c, of column 8 + c. */
+INLINED void turn_words(const uint16_t *x, __m512i y[8])
+{
+    __m512i r[8], s[8];
+
+    UNROLLED
+    for (size_t i = 0; i < 8; i++)
+        r[i] = two_rows(x + 32 * i, x + 32 * (i + 8));
+    UNROLLED
+    for (size_t i = 0; i < 4; i++) { /* rows 2 i and 2 i + 1; s[i]: columns 0 ... 3, s[4 + i]: columns 4 ... 7 of a lane */
+        s[i] = _mm512_unpacklo_epi16(r[2 * i], r[2 * i + 1]);
+        s[4 + i] = _mm512_unpackhi_epi16(r[2 * i], r[2 * i + 1]);
+    }
+    UNROLLED
+    for (size_t i = 0; i < 8; i += 2) { /* r[4 half + pair of columns + 2 (pair of rows)] */
+        r[i / 4 * 4 + i % 4 / 2] = _mm512_unpacklo_epi32(s[i], s[i + 1]);
+        r[i / 4 * 4 + i % 4 / 2 + 2] = _mm512_unpackhi_epi32(s[i], s[i + 1]);
+    }
+    UNROLLED
+    for (size_t i = 0; i < 4; i++) {
+        y[2 * i] = _mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]);
+        y[2 * i + 1] = _mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]);
+    }
+}
+
+static void turn_terms(unsigned terms, const uint16_t *left, uint16_t *to)
+{
+    for (; terms; terms--, left += BP_BLOCK_TERM)
+        for (size_t column = 0; column < 32; column += 16, to += 512) {
+            __m512i upper[8], lower[8];
+
+            turn_words(left + column, upper);
+            turn_words(left + 32 * 16 + column, lower);
+            for (size_t c = 0; c < 8; c++) {
+                vi_store(to + 32 * c, even_lanes(upper[c], lower[c]));
+                vi_store(to + 32 * (8 + c), odd_lanes(upper[c], lower[c]));
+            }
+        }
+}
+
+static void pair_terms(unsigned terms, const uint16_t *left, uint16_t *to)
+{
+    for (; terms; terms--, left += BP_BLOCK_TERM)
+        for (size_t column = 0; column < 32; column += 16)
+            for (size_t row = 0; row < 32; row += 2, to += 32)
+                vi_store(to, interleave(two_rows(left + 32 * row + column, left + 32 * (row + 1) + column)));
+}

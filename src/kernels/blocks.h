@@ -37,11 +37,11 @@
 
 /* How a block of a matrix is packed: as which operand, and whether turned. Element (r, j) of the matrix: */
 typedef enum bp_packing {
-    BP_PACK_LEFT,         /* row r of c, reduction index j: a in a W, dL/dz in dL/dz W^T */
-    BP_PACK_LEFT_TURNED,  /* row j of c, reduction index r: a in a^T dL/dz */
-    BP_PACK_RIGHT,        /* reduction index r, column j of c: W in a W, dL/dz in a^T dL/dz */
-    BP_PACK_RIGHT_TURNED, /* reduction index j, column r of c: W in dL/dz W^T */
-    BP_PACKINGS
+    BP_PACK_LEFT,                     /* row r of c, reduction index j: a in a W, dL/dz in dL/dz W^T */
+    BP_PACK_RIGHT,                    /* reduction index r, column j of c: W in a W, dL/dz in a^T dL/dz */
+    BP_PACK_RIGHT_TURNED,             /* reduction index j, column r of c: W in dL/dz W^T */
+    BP_PACKINGS,                      /* of floats */
+    BP_PACK_LEFT_TURNED = BP_PACKINGS /* row j of c, reduction index r: a in a^T dL/dz; of terms alone */
 } bp_packing;
 
 typedef struct bp_block_kernels {
@@ -55,10 +55,15 @@ typedef struct bp_block_kernels {
      * bp_packing. */
     void (*pack[BP_PACKINGS])(unsigned terms, size_t rows, size_t columns, const float *from, uint16_t *to);
 
+    /* A block that is packed left, packed left turned, or right: its terms are ordered anew, and not split twice. */
+    void (*turn)(unsigned terms, const uint16_t *left, uint16_t *to);
+    void (*pair)(unsigned terms, const uint16_t *left, uint16_t *to);
+
     /* c [rows][32], rows from 1 to 32, = sum over `count` blocks, one at least, of left[i] right[i], both contiguous. `chain` says
      * whether it starts at +0 or goes on from c, and whether + (+0), bias and `end` follow, as in product_rows (`end` may be NULL).
      * ReLU's slope is told from end->signs, the first term of a's block as a left one: a <= 0 where that is, since rounding keeps
-     * the sign, and what rounds to 0 is subnormal, so 0 already. `ahead`: streams as in product_columns; all their lines are asked for, evenly over the blocks. */
+     * the sign, and what rounds to 0 is subnormal, so 0 already. `ahead`: streams as in product_columns; all their lines are asked
+     * for, evenly over the blocks. */
     void (*product)(size_t rows, unsigned terms, size_t count, const uint16_t *left, const uint16_t *right, bp_chain chain,
                     const bp_end *end, const bp_stream *ahead, float *c);
 

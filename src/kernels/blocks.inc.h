@@ -74,9 +74,27 @@ static void pack_block(unsigned terms, size_t rows, size_t columns, const float 
         pack_block(terms, rows, columns, from, TURNED, ORDER, to);                                                \
     }
 PACK(left, false, order_left)
-PACK(left_turned, true, order_left)
 PACK(right, false, order_right)
 PACK(right_turned, true, order_right)
+
+static void turn_terms(unsigned terms, const uint16_t *left, uint16_t *to)
+{
+    for (unsigned t = 0; t < terms; t++, left += BP_BLOCK_TERM)
+        for (size_t column = 0; column < 32; column++)
+            for (size_t row = 0; row < 32; row++)
+                *to++ = left[32 * row + column];
+}
+
+static void pair_terms(unsigned terms, const uint16_t *left, uint16_t *to)
+{
+    for (unsigned t = 0; t < terms; t++, left += BP_BLOCK_TERM)
+        for (size_t column = 0; column < 32; column += 16)
+            for (size_t row = 0; row < 32; row += 2)
+                for (size_t j = column; j < column + 16; j++) {
+                    *to++ = left[32 * row + j];
+                    *to++ = left[32 * (row + 1) + j];
+                }
+}
 
 /* ------------------------------------------------------------------------------------------------------------ products */
 

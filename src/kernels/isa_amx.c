@@ -205,7 +205,9 @@ const bp_block_kernels bp_blocks_amx = {
     .name = "amx",
     .enter = enter,
     .leave = leave,
-    .pack = {pack_left, pack_left_turned, pack_right, pack_right_turned},
+    .pack = {pack_left, pack_right, pack_right_turned},
+    .turn = turn_terms,
+    .pair = pair_terms,
     .product = block_product,
     .peak = peak,
 };

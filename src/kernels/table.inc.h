@@ -56,7 +56,9 @@ const bp_block_kernels ISA(bp_blocks) = {
     .name = &NAME_OF(ISA(x))[2],
     .enter = no_state,
     .leave = no_state,
-    .pack = {pack_left, pack_left_turned, pack_right, pack_right_turned},
+    .pack = {pack_left, pack_right, pack_right_turned},
+    .turn = turn_terms,
+    .pair = pair_terms,
     .product = block_product,
     .peak = peak,
 };

@@ -8,12 +8,12 @@
 
 bp_packed_rows bp_packed_left(const bp_pass *pass, uint32_t number)
 {
-    return (bp_packed_rows){pass->packed_a[number], BP_PACK_LEFT_TURNED, pass->row_blocks};
+    return (bp_packed_rows){pass->packed_a[number], true, pass->row_blocks};
 }
 
 bp_packed_rows bp_packed_right(const bp_pass *pass, uint32_t number)
 {
-    return (bp_packed_rows){pass->packed_d[number], BP_PACK_RIGHT, pass->row_blocks};
+    return (bp_packed_rows){pass->packed_d[number], false, pass->row_blocks};
 }
 
 /* Where the block of these rows and panel j goes, of a matrix with n columns. */
@@ -27,15 +27,17 @@ static uint16_t *down_at(const bp_arithmetic *a, const bp_packed_rows *packed, s
     return packed->to.down + (j * packed->row_blocks + rows.first / BP_PANEL) * bp_block_elements(a);
 }
 
-/* Rows of one panel, up to 32; `from` is their block. */
+/* Rows of one panel, up to 32; `from` is their block. What goes down is ordered anew from what goes across, in L1. */
 static void pack_block(const bp_arithmetic *a, const bp_packed_rows *packed, size_t n, size_t j, bp_span rows, const float *from)
 {
-    size_t columns = bp_size_min(BP_PANEL, n - j * BP_PANEL);
+    uint16_t *across;
 
-    if (packed->to.across)
-        a->blocks->pack[BP_PACK_LEFT](a->terms, rows.count, columns, from, across_at(a, packed, n, j, rows));
+    if (!packed->to.across)
+        return;
+    across = across_at(a, packed, n, j, rows);
+    a->blocks->pack[BP_PACK_LEFT](a->terms, rows.count, bp_size_min(BP_PANEL, n - j * BP_PANEL), from, across);
     if (packed->to.down)
-        a->blocks->pack[packed->down](a->terms, rows.count, columns, from, down_at(a, packed, j, rows));
+        (packed->turned ? a->blocks->turn : a->blocks->pair)(a->terms, across, down_at(a, packed, j, rows));
 }
 
 /* The 32 rows from `row` on, or as many as there are. */

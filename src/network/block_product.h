@@ -9,10 +9,10 @@
 #include "team.h"
 
 /* Where the blocks of a matrix in a pass go, and how: `across` is a left operand; `down`, by rows, is a right one of dL/dz, and
- * a left one of a. Either may be NULL. */
+ * a left one of a, turned. Both may be NULL, or `down` alone. */
 typedef struct bp_packed_rows {
     bp_packed to;
-    bp_packing down;
+    bool turned;
     size_t row_blocks;
 } bp_packed_rows;
 

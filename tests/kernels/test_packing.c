@@ -82,6 +82,15 @@ static void want(packed *p, bp_packing packing, size_t rows, size_t columns)
                 p->wanted[t * BLOCK + block_place(packing, r, j)] = p->terms[32 * r + j][t];
 }
 
+static void assert_wanted(const packed *p, const bp_block_kernels *table, bp_packing packing, const char *way, unsigned terms,
+                          size_t rows, size_t columns, const uint16_t *to)
+{
+    for (size_t i = 0; i < terms * BLOCK; i++)
+        if (to[i] != p->wanted[i] && !(is_nan(to[i]) && is_nan(p->wanted[i])))
+            cr_assert_fail("%s, packing %d of %s, %u terms, %zu x %zu: [%zu][%zu] is %04x, not %04x", table->name, (int)packing,
+                           way, terms, rows, columns, i / BLOCK, i % BLOCK, to[i], p->wanted[i]);
+}
+
 static void check_packing(const packed *p, const bp_block_kernels *table, bp_packing packing, unsigned terms, size_t rows,
                           size_t columns)
 {
@@ -93,10 +102,21 @@ static void check_packing(const packed *p, const bp_block_kernels *table, bp_pac
         for (size_t j = columns; j < 32; j++)
             from[32 * r + j] = NAN; /* not a number that counts */
     table->pack[packing](terms, rows, columns, from, to);
-    for (size_t i = 0; i < terms * BLOCK; i++)
-        if (to[i] != p->wanted[i] && !(is_nan(to[i]) && is_nan(p->wanted[i])))
-            cr_assert_fail("%s, packing %d, %u terms, %zu x %zu: [%zu][%zu] is %04x, not %04x", table->name, (int)packing, terms,
-                           rows, columns, i / BLOCK, i % BLOCK, to[i], p->wanted[i]);
+    assert_wanted(p, table, packing, "floats", terms, rows, columns, to);
+}
+
+/* From what must be there when it is packed left. */
+static void check_repacking(packed *p, const bp_block_kernels *table, bp_packing packing, unsigned terms, size_t rows,
+                            size_t columns)
+{
+    uint16_t *left = fence_at(&p->from_fence, terms * BLOCK * sizeof *left, false);
+    uint16_t *to = fence_at(&p->to_fence, terms * BLOCK * sizeof *to, false);
+
+    want(p, BP_PACK_LEFT, rows, columns);
+    memcpy(left, p->wanted, terms * BLOCK * sizeof *left);
+    want(p, packing, rows, columns);
+    (packing == BP_PACK_RIGHT ? table->pair : table->turn)(terms, left, to);
+    assert_wanted(p, table, packing, "terms", terms, rows, columns, to);
 }
 
 static void check_packings(packed *p, size_t rows, size_t columns)
@@ -110,6 +130,11 @@ static void check_packings(packed *p, size_t rows, size_t columns)
             for (unsigned terms = 1; terms <= BP_TERMS_MAX; terms++)
                 check_packing(p, tables[t].blocks, packing, terms, rows, columns);
     }
+    for (size_t t = 0; t < count; t++)
+        for (unsigned terms = 1; terms <= BP_TERMS_MAX; terms++) {
+            check_repacking(p, tables[t].blocks, BP_PACK_RIGHT, terms, rows, columns);
+            check_repacking(p, tables[t].blocks, BP_PACK_LEFT_TURNED, terms, rows, columns);
+        }
 }
 
 static void source(packed *p, int kind, uint64_t seed)
@@ -124,7 +149,7 @@ static void source(packed *p, int kind, uint64_t seed)
 
 static void packed_begin(packed *p)
 {
-    p->from_fence = fence_make(BLOCK * sizeof(float));
+    p->from_fence = fence_make(sizeof p->wanted);
     p->to_fence = fence_make(BP_TERMS_MAX * BLOCK * sizeof(uint16_t));
 }
 
