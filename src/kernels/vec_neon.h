@@ -56,7 +56,7 @@ static inline vi vi_set(uint32_t a) { return vdupq_n_u32(a); }
 static inline vi vi_add(vi a, vi b) { return vaddq_u32(a, b); }
 static inline vi vi_and(vi a, vi b) { return vandq_u32(a, b); }
 static inline vi vi_or(vi a, vi b) { return vorrq_u32(a, b); }
-static inline vi vi_load_high(const uint16_t *p) { return vshll_n_u16(vld1_u16(p), 16); }
+static inline vi vi_load_high(const uint16_t *p) { return vshlq_n_u32(vmovl_u16(vld1_u16(p)), 16); }
 static inline vi vi_up(vi a) { return vshlq_n_u32(a, 16); }
 static inline vi vi_down(vi a) { return vshrq_n_u32(a, 16); }
 static inline vi v_bits(vf a) { return vreinterpretq_u32_f32(a); }
