@@ -1,8 +1,7 @@
 /* What each loss makes of rows of outputs: L, and its gradient with respect to z.
  *
- * Losses with logarithms take VL rows at a time and turn them, so that a vector holds one column of them all: sums along a row
- * are chains in the lanes, without a fold, and a logarithm serves VL rows (softmax of 128 rows of 10: 22 us a row at a time, so
- * 3.5). squared.inc.h has the loss without one.
+ * Losses take VL rows at a time and turn them, so that a vector holds one column of them all: sums along a row are chains in
+ * the lanes, without a fold, and a logarithm serves VL rows (softmax of 128 rows of 10: 22 us a row at a time, so 3.5).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 
@@ -157,6 +156,110 @@ INLINED void end_rows(const turned *t, const vd loss[HALVES], double *losses)
         losses[r] = value[r];
 }
 
+/* ------------------------------------------------------------------------------------------------ element by element */
+
+/* The same columns of the next panel, a line of each row: a processor does not guess them from 16 rows that it reads a line of
+ * (1,024 rows of 300: squared error 0.33 ns an output, so 0.28). */
+INLINED void ask_for_next_panel(const turned *t, size_t column)
+{
+    if (column % 16 || column + 32 >= t->n)
+        return;
+    UNROLLED
+    for (size_t r = 0; r < VL; r++) {
+        __builtin_prefetch(PLACE(t->z, t->panel, column + 32) + t->at[r]);
+        __builtin_prefetch(PLACE(t->d, t->panel, column + 32) + t->at[r], 1);
+    }
+}
+
+/* A block of the sum over outputs, and its gradient: up to 64 columns from `first` on. */
+typedef void sum_block(turned *t, size_t first, vd sum[HALVES]);
+
+/* Up to VL rows, a lane for each. */
+INLINED void elementwise_rows(sum_block *take, turned *t, double *losses)
+{
+    row_sums loss;
+    vd sum[HALVES];
+
+    sums_start(&loss);
+    for (size_t first = 0; first < t->n; first += BP_SUM_BLOCK) {
+        take(t, first, sum);
+        sums_close(&loss, t->n - first < BP_SUM_BLOCK ? t->n - first : BP_SUM_BLOCK, sum);
+    }
+    for (size_t h = 0; h < HALVES; h++)
+        sum[h] = sums_total(&loss, h);
+    end_rows(t, sum, losses);
+}
+
+/* Lanes from now on: whole blocks of the sums of `rows` rows. Block b of row r is the number b `rows` + r. */
+INLINED void place_blocks(turned *t, size_t rows, const float weights[VL], size_t first, size_t count)
+{
+    float weight[VL];
+
+    t->rows = count - first < VL ? count - first : VL;
+    t->n = t->column = t->d_column = BP_SUM_BLOCK;
+    for (size_t lane = 0; lane < VL; lane++) {
+        size_t number = first + (lane < t->rows ? lane : t->rows - 1), r = number % rows;
+        t->at[lane] = number / rows * (BP_SUM_BLOCK / 32) * t->panel + 32 * r;
+        weight[lane] = weights[r];
+    }
+    t->weight = v_load(weight);
+}
+
+/* And what is left of rows of n outputs behind their whole blocks. */
+INLINED void place_rests(turned *t, size_t rows, const float weights[VL], size_t n)
+{
+    t->weight = v_load(weights);
+    place_rows(t, rows, n % BP_SUM_BLOCK, t->panel);
+    t->column = t->d_column = t->n;
+    for (size_t r = 0; r < VL; r++)
+        t->at[r] += n / BP_SUM_BLOCK * (BP_SUM_BLOCK / 32) * t->panel;
+}
+
+/* Fewer rows than lanes, of many blocks: so lanes are blocks, and no row is held any more when this returns. */
+INLINED void elementwise_few(sum_block *take, turned *t, double *losses)
+{
+    size_t rows = t->rows, n = t->n, blocks = n / BP_SUM_BLOCK * rows;
+    double value[VL];
+    float weights[VL];
+    bp_sum sums[VL];
+    vd sum[HALVES];
+
+    v_store(weights, t->weight);
+    for (size_t r = 0; r < rows; r++)
+        bp_sum_start(&sums[r]);
+    for (size_t first = 0; first < blocks; first += VL) {
+        place_blocks(t, rows, weights, first, blocks);
+        take(t, 0, sum);
+        store_halves(value, sum);
+        for (size_t lane = 0; lane < t->rows; lane++)
+            bp_sum_add_block(&sums[(first + lane) % rows], value[lane]);
+    }
+    if (n % BP_SUM_BLOCK) {
+        place_rests(t, rows, weights, n);
+        take(t, 0, sum);
+        store_halves(value, sum);
+        for (size_t r = 0; r < rows; r++)
+            sums[r].block = value[r];
+    }
+    for (size_t r = 0; r < rows; r++)
+        losses[r] = (double)weights[r] * bp_sum_total(&sums[r]);
+}
+
+INLINED void elementwise(sum_block *take, size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d,
+                         double *losses)
+{
+    size_t blocks = n / BP_SUM_BLOCK;
+    turned t;
+
+    for (size_t first = 0; first < m; first += VL) {
+        next_rows(&t, first, m, n, panel, z, weight, d);
+        if ((t.rows * blocks + VL - 1) / VL < blocks)
+            elementwise_few(take, &t, losses + first);
+        else
+            elementwise_rows(take, &t, losses + first);
+    }
+}
+
 /* ----------------------------------------------------------------------------------------------- binary cross entropy */
 
 /* max(z, 0) - z y + log(1 + e^-|z|): nothing overflows. This is all of it but the logarithm. */
@@ -195,20 +298,7 @@ INLINED void take_logistic(turned *t, vd sum[HALVES], vd q[HALVES])
         take_logistic_columns(1, t, j, sum, q);
 }
 
-/* The same columns of the next panel, a line of each row: a processor does not guess them from 16 rows that it reads a line of. */
-INLINED void ask_for_next_panel(const turned *t, size_t column)
-{
-    if (column % 16 || column + 32 >= t->n)
-        return;
-    UNROLLED
-    for (size_t r = 0; r < VL; r++) {
-        __builtin_prefetch(PLACE(t->z, t->panel, column + 32) + t->at[r]);
-        __builtin_prefetch(PLACE(t->d, t->panel, column + 32) + t->at[r], 1);
-    }
-}
-
-/* A block of the sum over outputs: up to 64 columns from `first` on. */
-OUT_OF_LINE void take_block(turned *t, size_t first, vd sum[HALVES])
+OUT_OF_LINE void logistic_block(turned *t, size_t first, vd sum[HALVES])
 {
     size_t end = t->n - first < BP_SUM_BLOCK ? t->n : first + BP_SUM_BLOCK;
     vd chain[HALVES], q[HALVES];
@@ -225,87 +315,7 @@ OUT_OF_LINE void take_block(turned *t, size_t first, vd sum[HALVES])
         sum[h] = chain[h] + d_log1p(q[h]);
 }
 
-/* Up to VL rows, a lane for each. */
-INLINED void logistic_rows(turned *t, double *losses)
-{
-    row_sums loss;
-    vd sum[HALVES];
-
-    sums_start(&loss);
-    for (size_t first = 0; first < t->n; first += BP_SUM_BLOCK) {
-        take_block(t, first, sum);
-        sums_close(&loss, t->n - first < BP_SUM_BLOCK ? t->n - first : BP_SUM_BLOCK, sum);
-    }
-    for (size_t h = 0; h < HALVES; h++)
-        sum[h] = sums_total(&loss, h);
-    end_rows(t, sum, losses);
-}
-
-/* Lanes from now on: whole blocks of the sums of `rows` rows. Block b of row r is the number b `rows` + r. */
-INLINED void place_blocks(turned *t, size_t rows, const float weights[VL], size_t first, size_t count)
-{
-    float weight[VL];
-
-    t->rows = count - first < VL ? count - first : VL;
-    t->n = t->column = t->d_column = BP_SUM_BLOCK;
-    for (size_t lane = 0; lane < VL; lane++) {
-        size_t number = first + (lane < t->rows ? lane : t->rows - 1), r = number % rows;
-        t->at[lane] = number / rows * (BP_SUM_BLOCK / 32) * t->panel + 32 * r;
-        weight[lane] = weights[r];
-    }
-    t->weight = v_load(weight);
-}
-
-/* And what is left of rows of n outputs behind their whole blocks. */
-INLINED void place_rests(turned *t, size_t rows, const float weights[VL], size_t n)
-{
-    t->weight = v_load(weights);
-    place_rows(t, rows, n % BP_SUM_BLOCK, t->panel);
-    t->column = t->d_column = t->n;
-    for (size_t r = 0; r < VL; r++)
-        t->at[r] += n / BP_SUM_BLOCK * (BP_SUM_BLOCK / 32) * t->panel;
-}
-
-/* Fewer rows than lanes, of many blocks: so lanes are blocks, and no row is held any more when this returns. */
-INLINED void logistic_few(turned *t, double *losses)
-{
-    size_t rows = t->rows, n = t->n, blocks = n / BP_SUM_BLOCK * rows;
-    double value[VL];
-    float weights[VL];
-    bp_sum sums[VL];
-    vd sum[HALVES];
-
-    v_store(weights, t->weight);
-    for (size_t r = 0; r < rows; r++)
-        bp_sum_start(&sums[r]);
-    for (size_t first = 0; first < blocks; first += VL) {
-        place_blocks(t, rows, weights, first, blocks);
-        take_block(t, 0, sum);
-        store_halves(value, sum);
-        for (size_t lane = 0; lane < t->rows; lane++)
-            bp_sum_add_block(&sums[(first + lane) % rows], value[lane]);
-    }
-    if (n % BP_SUM_BLOCK) {
-        place_rests(t, rows, weights, n);
-        take_block(t, 0, sum);
-        store_halves(value, sum);
-        for (size_t r = 0; r < rows; r++)
-            sums[r].block = value[r];
-    }
-    for (size_t r = 0; r < rows; r++)
-        losses[r] = (double)weights[r] * bp_sum_total(&sums[r]);
-}
-
 static void binary_cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
 {
-    size_t blocks = n / BP_SUM_BLOCK;
-    turned t;
-
-    for (size_t first = 0; first < m; first += VL) {
-        next_rows(&t, first, m, n, panel, z, weight, d);
-        if ((t.rows * blocks + VL - 1) / VL < blocks)
-            logistic_few(&t, losses + first);
-        else
-            logistic_rows(&t, losses + first);
-    }
+    elementwise(logistic_block, m, n, panel, z, weight, d, losses);
 }

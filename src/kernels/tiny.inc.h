@@ -234,9 +234,11 @@ INLINED void output_of_rows(size_t blocks, const bp_tiny *t, const float *a, flo
 /* L of VL rows, as loss.inc.h has it for one column, times w. Returns 0 x that: not 0 where one is not finite. */
 INLINED vd loss_of_rows(bool logistic, const group *g, size_t r, const float *e, double *losses)
 {
-    vd none = d_set(0.0), square[HALVES];
+    vd none = d_set(0.0), square[HALVES] = {0};
+    float difference[VL];
 
-    wide_square(v_sub(v_load(g->dz + r), v_load(g->y + r)), square);
+    v_store(difference, v_sub(v_load(g->dz + r), v_load(g->y + r)));
+    add_squares(difference, square);
     for (size_t h = 0; h < HALVES; h++) {
         vd z = v_load_wide(g->dz + r + h * DL), y = v_load_wide(g->y + r + h * DL), w = v_load_wide(g->weight + r + h * DL);
         vd loss = w * (logistic ? logistic_line(z, y) + d_log1p(v_load_wide(e + h * DL)) : d_set(0.5) * square[h]);

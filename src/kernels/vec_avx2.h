@@ -20,11 +20,6 @@ typedef __m256 vm;
 
 static inline vf v_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline vd v_load_wide(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
-static inline void v_widen(vf a, vd wide[2])
-{
-    wide[0] = _mm256_cvtps_pd(_mm256_castps256_ps128(a));
-    wide[1] = _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
-}
 static inline void v_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 static inline vf v_load_some(const float *p, size_t count)
 {

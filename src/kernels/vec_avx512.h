@@ -20,11 +20,6 @@ typedef __mmask16 vm;
 
 static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline vd v_load_wide(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
-static inline void v_widen(vf a, vd wide[2])
-{
-    wide[0] = _mm512_cvtps_pd(_mm512_castps512_ps256(a));
-    wide[1] = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
-}
 static inline void v_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static inline vf v_load_some(const float *p, size_t count) { return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p); }
 static inline vf v_set(float a) { return _mm512_set1_ps(a); }

@@ -21,11 +21,6 @@ typedef uint32x4_t vm;
 
 static inline vf v_load(const float *p) { return vld1q_f32(p); }
 static inline vd v_load_wide(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
-static inline void v_widen(vf a, vd wide[2])
-{
-    wide[0] = vcvt_f64_f32(vget_low_f32(a));
-    wide[1] = vcvt_high_f64_f32(a);
-}
 static inline void v_store(float *p, vf a) { vst1q_f32(p, a); }
 static inline vf v_load_some(const float *p, size_t count)
 {

@@ -20,7 +20,6 @@ typedef bool vm;
 
 static inline vf v_load(const float *p) { return *p; }
 static inline vd v_load_wide(const float *p) { return (vd){(double)*p}; }
-static inline void v_widen(vf a, vd *wide) { *wide = (vd){(double)a}; }
 static inline void v_store(float *p, vf a) { *p = a; }
 static inline vf v_load_some(const float *p, size_t count) { (void)count; return *p; } /* the first ones, then 0 */
 static inline vf v_set(float a) { return a; }

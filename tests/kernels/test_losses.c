@@ -126,19 +126,17 @@ static void check_loss(subject *s, bp_loss loss, bool weighted, const char *what
 
 /* ------------------------------------------------------------------------------------------------ element by element */
 
-/* The difference in f32, its square in double; sixteen lanes, as softmax has them. */
+/* The difference in f32, its square in double. */
 static double squared_error(const float *z, const float *y, size_t n)
 {
-    double lane[16] = {0};
+    bp_sum sum;
 
+    bp_sum_start(&sum);
     for (size_t j = 0; j < n; j++) {
         double difference = (double)(z[j] - y[j]);
-        lane[j % 16] += difference * difference;
+        bp_sum_add(&sum, 0.5 * (difference * difference));
     }
-    for (size_t apart = 8; apart; apart /= 2)
-        for (size_t j = 0; j < apart; j++)
-            lane[j] += lane[j + apart];
-    return 0.5 * lane[0];
+    return bp_sum_total(&sum);
 }
 
 static void check_squared_error(subject *s, bool weighted)
