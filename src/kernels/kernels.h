@@ -47,6 +47,12 @@ typedef struct bp_stream {
     size_t lines;
 } bp_stream;
 
+/* Whole lines of those bytes, as many as a stream can have. */
+static inline bp_stream bp_stream_of(const void *first, size_t bytes)
+{
+    return (bp_stream){first, bytes / 256 * 4};
+}
+
 /* The numbers of one update, the same for all elements. g is the sum over examples; g * scale is the gradient. */
 typedef struct bp_update {
     float scale;         /* 1 / m */

@@ -117,11 +117,6 @@ static const uint16_t *strip_of(const part *t, size_t j)
 /* Streams of one product: c, and tiles of W, so many at most. */
 #define TILES_AHEAD 16
 
-static bp_stream stream_of(const float *first, size_t rows)
-{
-    return (bp_stream){first, rows * BP_PANEL * sizeof(float) / BP_ALIGNMENT / 4 * 4};
-}
-
 /* What is read soon comes to L2: the tiles of W that the next panel is packed from, this product's share of them, and where sums
  * go on from memory, the next ones. */
 static void look_ahead(const part *t, bp_span block, size_t j, const float *c, bp_stream ahead[TILES_AHEAD + 2])
@@ -131,10 +126,10 @@ static void look_ahead(const part *t, bp_span block, size_t j, const float *c, b
     bp_stream *next = ahead;
 
     if (t->depth.first && row + 1 < rows)
-        *next++ = stream_of(c + BP_BLOCK_TERM, BP_PANEL);
+        *next++ = bp_stream_of(c + BP_BLOCK_TERM, BP_BLOCK_TERM * sizeof *c);
     for (size_t p = first; !t->product->right && p < bp_size_min(end, first + TILES_AHEAD) && j + 1 < t->panels.end; p++) {
         weights_tile tile = tile_at(t->product, t->depth.first + p, j + 1);
-        *next++ = stream_of(tile.from, tile.rows);
+        *next++ = bp_stream_of(tile.from, tile.rows * BP_PANEL * sizeof(float));
     }
     *next = (bp_stream){NULL, 0};
 }

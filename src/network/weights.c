@@ -94,6 +94,5 @@ void bp_weights_begin(const bp_weights *weights, uint32_t layer, size_t i, size_
 bp_stream bp_weights_stream(const bp_weights *weights, uint32_t layer, size_t i, size_t j)
 {
     weights_tile tile = tile_at(weights, layer, i, j);
-    size_t bytes = tile.rows * BP_PANEL * sizeof(float);
-    return (bp_stream){tile.to, layer && tile.to ? bytes / 256 * 4 : 0};
+    return bp_stream_of(tile.to, layer && tile.to ? tile.rows * BP_PANEL * sizeof(float) : 0);
 }

@@ -196,7 +196,8 @@ static void take_shared(const model *m, double bytes, double from[LEVELS])
     from[m->level] += bytes * (1 - m->others);
 }
 
-/* The same in mixed precision: W is read and packed for each STAYING_ROWS of them, c is written in f32 and packed both ways. */
+/* What multiply below has, in mixed precision: W is read and packed for each STAYING_ROWS of the rows, c is packed both ways, and
+ * written in f32, too, but for some layers (pass.h), which is not told apart here. */
 static void multiply_blocks(const model *m, uint32_t k, uint32_t n, bp_activation bend, unsigned parts, load *work)
 {
     double across = (double)m->plan->threads / parts, rows = across > 1 ? ceiling((double)m->plan->batch, parts) : m->rows;

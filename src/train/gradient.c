@@ -64,6 +64,13 @@ static void narrow_block_weights(const bp_arithmetic *arithmetic, const bp_layer
     arithmetic->kernels->transpose(h, layer->n, turned, dW);
 }
 
+/* db [32] alone, of a panel's columns. */
+static void bias_sums(const bp_kernels *kernels, size_t columns, const float *d, size_t m, bp_chain chain, float *db)
+{
+    float none[BP_PANEL];
+    kernels->product_columns(0, m, d, d, columns, chain, NULL, none, db);
+}
+
 /* What tile_sums has, in mixed precision; biases are f32. */
 static void block_sums(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
                        bp_chain chain, size_t i, size_t j, const bp_stream *ahead, float *dW, float *db)
@@ -75,8 +82,7 @@ static void block_sums(const bp_arithmetic *arithmetic, const bp_layer *layer, u
     else
         block_weights(arithmetic, number, pass, rows, chain, i, j, bp_tile_rows(layer, i), ahead, dW);
     if (db)
-        arithmetic->kernels->product_columns(0, rows.count, d, d, bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), chain, NULL, dW,
-                                             db);
+        bias_sums(arithmetic->kernels, bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), d, rows.count, chain, db);
 }
 
 /* dW^T = dL/dz^T a of a narrow layer: what lies behind a's last column may be anything, and is cut off. */
@@ -89,7 +95,7 @@ static void narrow_sums(const bp_kernels *kernels, const bp_layer *layer, size_t
     for (size_t j = 0; j < layer->n && columns < BP_PANEL && chain & BP_CHAIN_LAST; j++)
         memset(dW + j * BP_PANEL + columns, 0, (BP_PANEL - columns) * sizeof(float));
     if (db)
-        kernels->product_columns(0, m, d, d, layer->n, chain, NULL, dW, db);
+        bias_sums(kernels, layer->n, d, m, chain, db);
 }
 
 /* dW of tile (i, j) over rows of the pass, a part of its chains, and with it db [32] of panel j, where it is not NULL. Columns

@@ -46,7 +46,7 @@ static size_t panels_together(const bp_trainer *trainer, bp_span rows)
 static void add_stream(bp_stream **next, const void *first, size_t bytes)
 {
     if (first)
-        *(*next)++ = (bp_stream){first, bytes / 256 * 4};
+        *(*next)++ = bp_stream_of(first, bytes);
 }
 
 /* What comes after a tile's product: its parameters and their state, for the update, and of dL/dz's next panel the share of each
