@@ -91,7 +91,8 @@ static int check_pairs(const bp_arguments *arguments)
     static const bp_option_id pairs[][2] = {{BP_OPTION_RESUME, BP_OPTION_CHECKPOINT},
                                             {BP_OPTION_CHECKPOINT_EVERY, BP_OPTION_CHECKPOINT},
                                             {BP_OPTION_TEST_TARGET_FILE, BP_OPTION_TEST},
-                                            {BP_OPTION_VALIDATION_TARGET_FILE, BP_OPTION_VALIDATION}};
+                                            {BP_OPTION_VALIDATION_TARGET_FILE, BP_OPTION_VALIDATION},
+                                            {BP_OPTION_LOG_EVERY, BP_OPTION_LOG}};
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (arguments->option[pairs[i][0]] && !arguments->option[pairs[i][1]])
@@ -104,20 +105,26 @@ static int check(bp_train *train)
 {
     const bp_arguments *arguments = train->arguments;
     const char *every = bp_option_text(arguments, BP_OPTION_CHECKPOINT_EVERY),
-               *checkpoint = arguments->option[BP_OPTION_CHECKPOINT];
+               *checkpoint = arguments->option[BP_OPTION_CHECKPOINT], *log_every = arguments->option[BP_OPTION_LOG_EVERY];
     bp_error error;
     int code;
 
     if (bp_settings_check(&train->settings, &error) != BP_OK)
         return bp_say_error(arguments, &error);
     code = check_pairs(arguments);
+    if (code == BP_EXIT_DONE && log_every && !bp_option_list(log_every, 1, UINT64_MAX, &train->log_every, 1))
+        code = bp_say_usage(arguments->command, "--log-every '%.100s': expected a number of steps", log_every);
     if (code == BP_EXIT_DONE && !read_every(every, &train->every))
         code = bp_say_usage(arguments->command, "--checkpoint-every '%.100s': expected 1epoch, 500steps or 60s", every);
     if (code == BP_EXIT_DONE)
         code = bp_places_check(arguments);
     if (code == BP_EXIT_DONE)
         code = check_place(train, train->output);
-    return code == BP_EXIT_DONE && checkpoint ? check_place(train, checkpoint) : code;
+    if (code == BP_EXIT_DONE && checkpoint)
+        code = check_place(train, checkpoint);
+    if (code == BP_EXIT_DONE && arguments->option[BP_OPTION_WRITE_CONFIG])
+        code = check_place(train, arguments->option[BP_OPTION_WRITE_CONFIG]);
+    return code;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- whole */
@@ -138,6 +145,10 @@ static int train_network(bp_train *train)
     if (code == BP_EXIT_DONE)
         code = bp_train_read(train);
     if (code == BP_EXIT_DONE)
+        code = bp_train_write_config(train);
+    if (code == BP_EXIT_DONE)
+        code = bp_train_log_open(train);
+    if (code == BP_EXIT_DONE)
         code = bp_train_fit(train);
     if (code == BP_EXIT_DONE)
         code = save(train);
@@ -153,7 +164,7 @@ static int run(bp_arguments *arguments)
 
     train.output = bp_option_text(arguments, BP_OPTION_OUTPUT_MODEL);
     bp_interrupt_watch();
-    code = train_network(&train);
+    code = bp_train_log_end(&train, train_network(&train));
     bp_trainer_free(train.trainer);
     bp_network_free(train.network);
     bp_encoder_free(train.encoder);
@@ -179,6 +190,9 @@ static const bp_option_id options[] = {BP_OPTION_OUTPUT_MODEL,
                                        BP_OPTION_CHECKPOINT,
                                        BP_OPTION_CHECKPOINT_EVERY,
                                        BP_OPTION_RESUME,
+                                       BP_OPTION_LOG,
+                                       BP_OPTION_LOG_EVERY,
+                                       BP_OPTION_WRITE_CONFIG,
                                        BP_OPTION_JSON,
                                        BP_OPTION_QUIET,
                                        BP_OPTION_NO_PROGRESS,

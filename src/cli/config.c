@@ -1,5 +1,8 @@
 /* --config: lines of `key = value`, with comments from '#' on.
  *
+ *      seed = 3                    # spaces around a value do not count
+ *      target = "price # net"      in quotes everything does; \" \\ and \n stand for a quote, a backslash and a new line
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,26 +44,59 @@ static void cut_comment(char *line)
         }
 }
 
+/* What stands in quotes, in place; NULL where it is not well formed. */
+static char *unquote(char *text)
+{
+    char *to = text, *at = text + 1;
+
+    for (; *at && *at != '"'; at++) {
+        if (*at == '\\' && (at[1] == '"' || at[1] == '\\' || at[1] == 'n'))
+            *to++ = *++at == 'n' ? '\n' : *at;
+        else if (*at == '\\')
+            return NULL;
+        else
+            *to++ = *at;
+    }
+    if (*at != '"')
+        return NULL;
+    cut_comment(at + 1);
+    if (*trim(at + 1))
+        return NULL;
+    *to = '\0';
+    return text;
+}
+
+/* What stands behind the '='. */
+static char *read_value(char *text)
+{
+    while (is_space(*text))
+        text++;
+    if (*text == '"')
+        return unquote(text);
+    cut_comment(text);
+    return trim(text);
+}
+
 static bool read_line(bp_arguments *arguments, const char *place, char *line, int *code)
 {
-    char *equals, *key;
+    char *key_end = line + strcspn(line, "=#"), *equals = *key_end == '=' ? key_end : NULL, *value = NULL, *key;
 
-    cut_comment(line);
+    *key_end = '\0'; /* no key holds a '#' */
+    if (equals)
+        value = read_value(equals + 1);
     key = trim(line);
     if (!*key)
         return true;
-    equals = strchr(key, '=');
-    if (!equals) {
-        *code = bp_say_usage(arguments->command, "%s: expected 'key = value'", place);
+    if (!value) {
+        *code = bp_say_usage(arguments->command,
+                             equals ? "%s: a quote is not closed, or text follows it" : "%s: expected 'key = value'", place);
         return false;
     }
-    *equals = '\0';
-    key = trim(key);
     if (strcmp(key, "config") == 0 || strcmp(key, "help") == 0) {
         *code = bp_say_usage(arguments->command, "%s: '%s' belongs on the command line", place, key);
         return false;
     }
-    return bp_arguments_set(arguments, place, key, trim(equals + 1), code);
+    return bp_arguments_set(arguments, place, key, value, code);
 }
 
 static bool read_lines(bp_arguments *arguments, const char *path, char *text, int *code)

@@ -63,10 +63,29 @@ static const char *output_of(const bp_arguments *arguments)
     return path && strcmp(path, "-") != 0 ? path : NULL;
 }
 
+/* Records of the run, and what else is written. */
+static int check_record(const bp_arguments *arguments, const char *record, const char *const *inputs, size_t count)
+{
+    static const bp_option_id others[] = {BP_OPTION_CHECKPOINT, BP_OPTION_LOG, BP_OPTION_WRITE_CONFIG, BP_OPTION_FROM};
+    const char *output = output_of(arguments);
+
+    if (!record)
+        return BP_EXIT_DONE;
+    if (output && bp_same_file(record, output))
+        return bp_say_usage(arguments->command, "%s cannot be both the model and a record of the run", record);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (arguments->option[others[i]] && arguments->option[others[i]] != record &&
+            bp_same_file(record, arguments->option[others[i]]))
+            return bp_say_usage(arguments->command, "%s cannot be both the file of --%s and a record of the run", record,
+                                bp_option_table[others[i]].name);
+    return check_output(arguments, record, inputs, count);
+}
+
 int bp_places_check(const bp_arguments *arguments)
 {
     const char *inputs[PLACES], *output = output_of(arguments), *checkpoint = arguments->option[BP_OPTION_CHECKPOINT],
                                 *from = arguments->option[BP_OPTION_FROM];
+    static const bp_option_id records[] = {BP_OPTION_LOG, BP_OPTION_WRITE_CONFIG};
     size_t count = list_inputs(arguments, inputs);
     int code = check_standard_input(arguments, inputs, count);
 
@@ -74,6 +93,8 @@ int bp_places_check(const bp_arguments *arguments)
         code = check_output(arguments, output, inputs, count);
     if (code == BP_EXIT_DONE && checkpoint)
         code = check_output(arguments, checkpoint, inputs, count);
+    for (size_t i = 0; code == BP_EXIT_DONE && i < sizeof records / sizeof *records; i++)
+        code = check_record(arguments, arguments->option[records[i]], inputs, count);
     if (code == BP_EXIT_DONE && checkpoint && output && bp_same_file(checkpoint, output))
         code = bp_say_usage(arguments->command, "%s cannot be both the model and the checkpoint", checkpoint);
     if (code == BP_EXIT_DONE && checkpoint && from && bp_same_file(checkpoint, from))

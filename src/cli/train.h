@@ -4,7 +4,8 @@
 #ifndef BP_TRAIN_H
 #define BP_TRAIN_H
 
-#include <time.h>
+#include <jansson.h>
+#include <stdio.h>
 
 #include "command.h"
 
@@ -48,6 +49,9 @@ typedef struct bp_train {
     bp_progress saved; /* at the last checkpoint */
     bp_status save_status;
     bp_error save_error;
+    FILE *log;          /* NULL: none, or none any more */
+    uint64_t log_every; /* steps; 0: epochs alone */
+    bool log_failed;
 } bp_train;
 
 /* ---- train_data.c */
@@ -63,6 +67,26 @@ void bp_material_free(bp_material *material);
 
 /* Trains; saves checkpoints; tells its progress. The exit code, with messages said and rests saved. */
 int bp_train_fit(bp_train *train);
+
+/* ---- train_config.c */
+
+/* All that the result depends on, as a text for --config and as an object for the log: what differs from nothing said, too, so
+ * that a later version with other defaults repeats the run. */
+int bp_train_write_config(const bp_train *train);
+json_t *bp_train_config(const bp_train *train);
+
+/* ---- train_log.c */
+
+/* Opens --log, where it is asked for: anew, or behind what is there when a run is resumed. Before the training. */
+int bp_train_log_open(bp_train *train);
+
+/* Lines for a run's begin, an epoch, a step, and the end by its exit code. A line that cannot be written is told at once, and
+ * training goes on without the log. */
+void bp_train_log_begin(bp_train *train);
+void bp_train_log_progress(bp_train *train, const char *event, const bp_progress *progress);
+
+/* The end's line; closes the log. The exit code: `code`, or failed where the log is not whole. */
+int bp_train_log_end(bp_train *train, int code);
 
 /* ---- train_report.c */
 

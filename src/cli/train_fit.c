@@ -48,14 +48,40 @@ static int follow(void *context, const bp_progress *progress)
     return !save_if_due(train, progress) || bp_interrupted();
 }
 
+static int follow_epoch(void *context, const bp_progress *progress)
+{
+    bp_train_log_progress(context, "epoch", progress);
+    return follow(context, progress);
+}
+
+static int follow_pause(void *context, const bp_progress *progress)
+{
+    bp_train *train = context;
+
+    if (train->log_every && progress->step % train->log_every == 0)
+        bp_train_log_progress(train, "step", progress);
+    return follow(context, progress);
+}
+
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 static bp_callbacks callbacks_for(bp_train *train)
 {
-    bp_callbacks callbacks = {.context = train, .epoch = follow, .pause = follow};
+    bp_callbacks callbacks = {.context = train, .epoch = follow_epoch, .pause = follow_pause};
 
     if (train->arguments->option[BP_OPTION_CHECKPOINT]) {
         callbacks.pause_steps = train->every.steps;
         callbacks.pause_seconds = train->every.seconds;
     }
+    callbacks.pause_steps = common_divisor(callbacks.pause_steps, train->log_every);
     if (bp_progress_wanted(train->arguments) && !(callbacks.pause_seconds > 0 && callbacks.pause_seconds < BP_PROGRESS_SECONDS))
         callbacks.pause_seconds = BP_PROGRESS_SECONDS;
     return callbacks;
@@ -218,6 +244,7 @@ int bp_train_fit(bp_train *train)
     code = resume(train);
     if (code != BP_EXIT_DONE)
         return code;
+    bp_train_log_begin(train);
     bp_interrupt_trainer(train->trainer);
     code = run(train);
     bp_interrupt_trainer(NULL);
