@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "float_state.h"
 
 static locale_t c_locale;
@@ -126,44 +127,17 @@ static bool is_decimal(const char *text, size_t length)
     return at == length;
 }
 
-/* A mantissa below 2^53 times or over a power of ten up to 10^22 is exact in both operands, so one operation rounds
- * correctly (Clinger 1990). Most numbers of a table are such. */
-static bool parse_short(const char *text, size_t length, double *value)
-{
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    uint64_t mantissa = 0;
-    size_t at = length && (text[0] == '+' || text[0] == '-'), digits = 0, fraction = 0;
-    bool point = false;
-
-    for (; at < length; at++) {
-        if (text[at] == '.' && !point) {
-            point = true;
-        } else if (is_digit(text[at]) && digits < 15) {
-            mantissa = 10 * mantissa + (uint64_t)(text[at] - '0');
-            digits++;
-            fraction += point;
-        } else {
-            return false;
-        }
-    }
-    if (!digits)
-        return false;
-    double number = (double)mantissa / powers[fraction];
-    *value = text[0] == '-' ? -number : number;
-    return true;
-}
-
 bool bp_text_parse_f64(const char *text, size_t length, double *value)
 {
-    char copy[512];
+    char copy[512 + BP_DECIMAL_ROOM] = {0};
 
-    if (parse_short(text, length, value))
-        return true;
-    if (!is_decimal(text, length) || length >= sizeof copy)
+    if (length >= sizeof copy - BP_DECIMAL_ROOM)
         return false;
     memcpy(copy, text, length);
-    copy[length] = 0;
+    if (bp_decimal_read(copy, '.', value) == copy + length)
+        return true;
+    if (!is_decimal(text, length))
+        return false;
     *value = read_number(copy);
     return isfinite(*value);
 }
