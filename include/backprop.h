@@ -103,9 +103,16 @@ typedef enum bp_loss { BP_LOSS_AUTO, BP_SQUARED_ERROR, BP_CROSS_ENTROPY, BP_BINA
  * 1e-8). Weight decay: on W only, not on b; added to the gradient in sgd and adam, decoupled in adamw. */
 typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW } bp_optimizer;
 
-/* The rate of update t of n = epochs x minibatches, t = 0, 1, ...; a warm-up of w updates first takes (t + 1) / w of it.
- *   constant   1 | linear  1 - (t - w) / (n - w) | cosine  (1 + cos(pi (t - w) / (n - w))) / 2 */
-typedef enum bp_schedule { BP_CONSTANT, BP_LINEAR, BP_COSINE } bp_schedule;
+/* The rate of update t of n = epochs x updates of an epoch, t = 0, 1, ...; a warm-up of w updates first takes (t + 1) / w of it.
+ * Behind it, with e the whole epochs in t - w updates:
+ *   constant   1 | linear  1 - (t - w) / (n - w) | cosine  (1 + cos(pi (t - w) / (n - w))) / 2
+ *   step         factor^floor(e / every)        every 30 epochs, factor 0.1
+ *   exponential  factor^e                       factor 0.95
+ *   plateau      factor^r, r the times that more than `patience` epochs in a row had no better metric (the one that early stopping
+ *                watches, on the validation rows, which it needs)      patience 4, factor 0.1
+ * These are torch.optim.lr_scheduler's StepLR, ExponentialLR and ReduceLROnPlateau with threshold 0; its patience of 10 would never
+ * be reached before early stopping's. */
+typedef enum bp_schedule { BP_CONSTANT, BP_LINEAR, BP_COSINE, BP_STEP, BP_EXPONENTIAL, BP_PLATEAU } bp_schedule;
 
 /* First weights, uniform in (-u, u): he u = sqrt(6 / k), glorot sqrt(6 / (k + n)), lecun sqrt(3 / k); biases 0. auto: he
  * before relu and leaky_relu, glorot before sigmoid and tanh, lecun before identity. */
@@ -173,11 +180,14 @@ typedef struct bp_settings {
     int32_t init_scheme; /* bp_init_scheme */
 
     /* training */
-    int32_t optimizer;    /* bp_optimizer */
-    int32_t nesterov;     /* 0 or 1 */
-    int32_t schedule;     /* bp_schedule; set by text as NAME[:warmup=STEPS] */
-    uint64_t warmup;      /* updates */
-    double learning_rate; /* 0: by optimizer, sgd 0.01, others 0.001 */
+    int32_t optimizer;          /* bp_optimizer */
+    int32_t nesterov;           /* 0 or 1 */
+    int32_t schedule;           /* bp_schedule; set by text as NAME[:KEY=VALUE,...] with warmup, every, factor, patience */
+    uint64_t warmup;            /* updates */
+    uint64_t schedule_every;    /* epochs; of step */
+    uint64_t schedule_patience; /* epochs; of plateau */
+    double schedule_factor;     /* in (0, 1); of step, exponential, plateau; 0: the schedule's own */
+    double learning_rate;       /* 0: by optimizer, sgd 0.01, others 0.001 */
     double momentum;
     double beta1;
     double beta2;
@@ -508,7 +518,7 @@ typedef struct bp_progress {
     uint64_t rows;         /* of one epoch */
     double seconds;        /* since the fit began or was resumed */
     double train_loss;     /* mean over the rows of this epoch so far; at an epoch's end, of it */
-    double learning_rate;  /* of the last update */
+    double learning_rate;  /* of the last update; 0 before the first */
     bp_metrics validation; /* of the last finished epoch; when early stopping is done, of the best; rows 0: none */
     uint64_t best_epoch;   /* counted from 1; 0: none yet */
 } bp_progress;

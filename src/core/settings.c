@@ -9,6 +9,7 @@
 #include "error.h"
 #include "float_state.h"
 #include "nearest.h"
+#include "setting_schedule.h"
 #include "settings_table.h"
 #include "text.h"
 
@@ -80,29 +81,6 @@ static bp_status refuse(const bp_setting_entry *entry, const char *text, const c
     return bp_fail(error, BP_INVALID, "%s '%.100s': %s", entry->setting.key, text, wanted);
 }
 
-/* The place of `text` [length] among the names of "a|b|c"; -1 where it is none of them. */
-static int32_t place_of(const char *names, const char *text, size_t length)
-{
-    for (int32_t place = 0; *names; place++) {
-        size_t width = strcspn(names, "|[");
-        if (width == length && memcmp(names, text, length) == 0)
-            return place;
-        names += width;
-        names += strcspn(names, "|");
-        names += *names == '|';
-    }
-    return -1;
-}
-
-/* Name number `place` of "a|b|c", and its length. */
-static const char *name_at(const char *names, int32_t place, size_t *length)
-{
-    for (; place > 0; place--)
-        names += strcspn(names, "|") + 1;
-    *length = strcspn(names, "|[");
-    return names;
-}
-
 static bp_status fail_choice(const bp_setting_entry *entry, const char *text, bp_error *error)
 {
     return bp_fail(error, BP_INVALID, "%s '%.100s': expected %s", entry->setting.key, text, entry->setting.values);
@@ -110,7 +88,7 @@ static bp_status fail_choice(const bp_setting_entry *entry, const char *text, bp
 
 static bp_status read_choice(const bp_setting_entry *entry, bp_settings *settings, const char *text, bp_error *error)
 {
-    int32_t place = place_of(entry->setting.values, text, strlen(text));
+    int32_t place = bp_setting_place(entry, text, strlen(text));
     if (place < 0)
         return fail_choice(entry, text, error);
     *(int32_t *)field(entry, settings) = place;
@@ -188,25 +166,6 @@ static bp_status read_widths(const bp_setting_entry *entry, bp_settings *setting
     return BP_OK;
 }
 
-static bp_status read_schedule(const bp_setting_entry *entry, bp_settings *settings, const char *text, bp_error *error)
-{
-    static const char warmup_key[] = ":warmup=";
-    size_t length = strcspn(text, ":"), key_length = sizeof warmup_key - 1;
-    int32_t place = place_of(entry->setting.values, text, length);
-    uint64_t warmup = 0;
-
-    if (place < 0)
-        return fail_choice(entry, text, error);
-    if (text[length]) {
-        const char *number = text + length + key_length;
-        if (strncmp(text + length, warmup_key, key_length) != 0 || !bp_text_parse_u64(number, strlen(number), &warmup))
-            return fail_choice(entry, text, error);
-    }
-    settings->schedule = place;
-    settings->warmup = warmup;
-    return BP_OK;
-}
-
 static bp_status read_entry(const bp_setting_entry *entry, bp_settings *settings, const char *text, bp_error *error)
 {
     switch (entry->kind) {
@@ -219,7 +178,7 @@ static bp_status read_entry(const bp_setting_entry *entry, bp_settings *settings
     case BP_KIND_WIDTHS:
         return read_widths(entry, settings, text, error);
     case BP_KIND_SCHEDULE:
-        return read_schedule(entry, settings, text, error);
+        return bp_schedule_read(entry, settings, text, error);
     case BP_KIND_COUNT:
     case BP_KIND_COUNT32:
         break;
@@ -275,27 +234,6 @@ static void write_widths(const bp_settings *settings, char *text, size_t capacit
         used += (size_t)snprintf(text + used, capacity - used, "%s%lu", i ? "," : "", (unsigned long)settings->hidden[i]);
 }
 
-static void write_choice(const bp_setting_entry *from, int32_t place, char *text, size_t capacity)
-{
-    const char *names = from->setting.values, *name = "?";
-    size_t length = 1;
-
-    if (place >= 0 && place < bp_setting_choices(from))
-        name = name_at(names, place, &length);
-    snprintf(text, capacity, "%.*s", (int)length, name);
-}
-
-static void write_schedule(const bp_setting_entry *from, const bp_settings *settings, char *text, size_t capacity)
-{
-    char name[32];
-
-    write_choice(from, settings->schedule, name, sizeof name);
-    if (settings->warmup)
-        snprintf(text, capacity, "%s:warmup=%llu", name, (unsigned long long)settings->warmup);
-    else
-        snprintf(text, capacity, "%s", name);
-}
-
 static uint64_t count_of(const bp_setting_entry *from, const bp_settings *settings)
 {
     const void *value = field_const(from, settings);
@@ -326,13 +264,13 @@ bp_status bp_settings_get(const bp_settings *settings, const char *key, char *te
         snprintf(text, capacity, "%s", (const char *)field_const(from, settings));
         break;
     case BP_KIND_CHOICE:
-        write_choice(from, *(const int32_t *)field_const(from, settings), text, capacity);
+        bp_setting_name(from, *(const int32_t *)field_const(from, settings), text, capacity);
         break;
     case BP_KIND_WIDTHS:
         write_widths(settings, text, capacity);
         break;
     case BP_KIND_SCHEDULE:
-        write_schedule(from, settings, text, capacity);
+        bp_schedule_write(from, settings, text, capacity);
         break;
     case BP_KIND_REAL:
     case BP_KIND_COUNT:

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "float_state.h"
+#include "setting_schedule.h"
 #include "settings.h"
 #include "settings_table.h"
 #include "text.h"
@@ -51,8 +52,10 @@ static bp_status check_entry(const bp_setting_entry *entry, const bp_settings *s
     case BP_KIND_WIDTHS:
         return check_widths(settings, error);
     case BP_KIND_CHOICE:
-    case BP_KIND_SCHEDULE:
         return check_choice(entry, settings, error);
+    case BP_KIND_SCHEDULE:
+        BP_TRY(check_choice(entry, settings, error));
+        return bp_schedule_check(settings, error);
     case BP_KIND_REAL:
     case BP_KIND_COUNT:
     case BP_KIND_COUNT32:

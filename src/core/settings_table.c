@@ -3,6 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "settings_table.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define FIELD(field) .offset = offsetof(bp_settings, field), .end = offsetof(bp_settings, field) + sizeof((bp_settings *)0)->field
 #define FIELDS(first, last) \
     .offset = offsetof(bp_settings, first), .end = offsetof(bp_settings, last) + sizeof((bp_settings *)0)->last
@@ -41,8 +44,9 @@ const bp_setting_entry bp_setting_table[] = {
      .kind = BP_KIND_CHOICE},
     {SHOW("optimizer", "sgd|adam|adamw", "adam", "how gradients change weights", 1), FIELD(optimizer), .kind = BP_KIND_CHOICE},
     {SHOW("nesterov", "no|yes", "no", "Nesterov's momentum, with sgd", 1), FIELD(nesterov), .kind = BP_KIND_CHOICE},
-    {SHOW("schedule", "constant|linear|cosine[:warmup=STEPS]", "constant", "learning rate over the run", 1),
-     FIELDS(schedule, warmup), .kind = BP_KIND_SCHEDULE},
+    {SHOW("schedule", "constant|linear|cosine|step|exponential|plateau[:KEY=N,...]", "constant",
+          "learning rate over the run; keys: warmup (updates), every (epochs), factor, patience (epochs)", 1),
+     FIELDS(schedule, schedule_factor), .kind = BP_KIND_SCHEDULE},
     {SHOW("learning-rate", "F|auto", "auto", "auto: 0.01 with sgd, else 0.001", 1), FIELD(learning_rate), .kind = BP_KIND_REAL,
      .min = 1e-30, .max = 1e6, .zero = "auto"},
     {SHOW("momentum", "F", "0", "with sgd", 1), FIELD(momentum), .kind = BP_KIND_REAL, .max = 1, .below_max = true},
@@ -89,6 +93,31 @@ int32_t bp_setting_choices(const bp_setting_entry *entry)
     for (const char *at = entry->setting.values; *at; at++)
         count += *at == '|';
     return count;
+}
+
+int32_t bp_setting_place(const bp_setting_entry *entry, const char *text, size_t length)
+{
+    const char *names = entry->setting.values;
+
+    for (int32_t place = 0; *names; place++) {
+        size_t width = strcspn(names, "|[");
+        if (width == length && memcmp(names, text, length) == 0)
+            return place;
+        names += width;
+        names += strcspn(names, "|");
+        names += *names == '|';
+    }
+    return -1;
+}
+
+void bp_setting_name(const bp_setting_entry *entry, int32_t place, char *text, size_t capacity)
+{
+    const char *name = entry->setting.values;
+    bool known = place >= 0 && place < bp_setting_choices(entry);
+
+    for (; known && place > 0; place--)
+        name += strcspn(name, "|") + 1;
+    snprintf(text, capacity, "%.*s", known ? (int)strcspn(name, "|[") : 1, known ? name : "?");
 }
 
 double bp_setting_number(const bp_setting_entry *entry, const bp_settings *settings)

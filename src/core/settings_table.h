@@ -15,7 +15,7 @@ typedef enum bp_setting_kind {
     BP_KIND_COUNT,    /* uint64_t */
     BP_KIND_COUNT32,  /* uint32_t */
     BP_KIND_WIDTHS,   /* hidden, hidden_count */
-    BP_KIND_SCHEDULE, /* schedule, warmup */
+    BP_KIND_SCHEDULE, /* schedule and its parameters, see setting_schedule.h */
 } bp_setting_kind;
 
 typedef struct bp_setting_entry {
@@ -41,6 +41,12 @@ bool bp_setting_in_range(const bp_setting_entry *entry, double value);
 
 /* How many names the `values` of a choice list. */
 int32_t bp_setting_choices(const bp_setting_entry *entry);
+
+/* The place of `text` [length] among them; -1 where it is none of them. */
+int32_t bp_setting_place(const bp_setting_entry *entry, const char *text, size_t length);
+
+/* The name at that place, "?" where there is none, NUL-terminated, cut at `capacity`. */
+void bp_setting_name(const bp_setting_entry *entry, int32_t place, char *text, size_t capacity);
 
 /* A field that holds a number, as a double: exact below 2^53, and near enough to compare with a range above. */
 double bp_setting_number(const bp_setting_entry *entry, const bp_settings *settings);

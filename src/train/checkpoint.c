@@ -14,14 +14,15 @@
 #include "trainer.h"
 
 #define FORMAT "backprop-checkpoint"
-#define VERSION "2"
+#define VERSION "3"
 
 enum {
     METRIC_VALUES = 8,
-    COUNTERS = 11,
+    COUNTERS = 12,
     EPOCH = 0, /* places among the counters */
     BEST_EPOCH = 7,
-    VALUES = 3 + 2 * METRIC_VALUES,
+    OTHER_VALUES = 5,
+    VALUES = OTHER_VALUES + 2 * METRIC_VALUES,
     TENSORS = 7,
     PAIRS = 80,
     SHAPE_TEXT = 12 * (BP_LAYERS_MAX + 1)
@@ -41,8 +42,10 @@ static void list_values(bp_fit_state *fit, double *list[VALUES])
     list[0] = &fit->epoch_loss;
     list[1] = &fit->train_loss;
     list[2] = &fit->stopping.best;
-    list_metrics(&fit->validation, list + 3);
-    list_metrics(&fit->stopping.metrics, list + 3 + METRIC_VALUES);
+    list[3] = &fit->plateau.share;
+    list[4] = &fit->rate;
+    list_metrics(&fit->validation, list + OTHER_VALUES);
+    list_metrics(&fit->stopping.metrics, list + OTHER_VALUES + METRIC_VALUES);
 }
 
 static void list_counters(bp_fit_state *fit, uint64_t *updates, uint64_t *finished, uint64_t *list[COUNTERS])
@@ -57,7 +60,8 @@ static void list_counters(bp_fit_state *fit, uint64_t *updates, uint64_t *finish
                                     &fit->stopping.best_epoch,
                                     &fit->stopping.waited,
                                     &fit->validation.rows,
-                                    &fit->stopping.metrics.rows};
+                                    &fit->stopping.metrics.rows,
+                                    &fit->plateau.waited};
     memcpy(list, counters, sizeof counters);
 }
 

@@ -10,7 +10,6 @@
 #include "fingerprint.h"
 #include "float_state.h"
 #include "sampler.h"
-#include "schedule.h"
 #include "size.h"
 
 /* ------------------------------------------------------------------------------------------------- inside the region */
@@ -193,6 +192,8 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
         return bp_fail(error, BP_DIVERGED, "this trainer's fit has diverged; a new trainer can begin again");
     if (fit->validation && !metric_exists(fit))
         return bp_fail(error, BP_INVALID, "metric: accuracy needs targets that are classes; rmse, mae and r2 need numbers");
+    if (!fit->validation && fit->trainer->settings.schedule == BP_PLATEAU)
+        return bp_fail(error, BP_INVALID, "schedule plateau watches a validation metric, and there are no validation rows");
     BP_TRY(bp_network_check_encoder(fit->trainer->network, fit->encoder, error)); /* not first at an epoch's end */
     BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
     return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
@@ -301,8 +302,10 @@ static void judge(bp_trainer *trainer)
     bp_fit_state *state = &trainer->fit;
     const bp_settings *settings = &trainer->settings;
 
-    if (bp_stopping_take(&state->stopping, (bp_metric)settings->metric, state->epoch, &state->validation))
+    bool better = bp_stopping_take(&state->stopping, (bp_metric)settings->metric, state->epoch, &state->validation);
+    if (better)
         copy_parameters(trainer->best, trainer);
+    bp_plateau_take(&state->plateau, settings, better);
     if (settings->patience && state->stopping.waited >= settings->patience)
         state->finished = true;
 }
@@ -360,12 +363,6 @@ bool bp_fit_tell_epoch(bp_fit *fit)
     return cancelled && !fit->trainer->fit.finished;
 }
 
-/* Of the last update, also where another process made it. */
-static double last_rate(const bp_trainer *trainer)
-{
-    return trainer->updates ? bp_schedule_rate(&trainer->settings, trainer->updates - 1, trainer->total_updates) : 0.0;
-}
-
 static BP_OUT_OF_LINE bp_progress progress_of(const bp_fit *fit)
 {
     const bp_fit_state *state = &fit->trainer->fit;
@@ -379,7 +376,7 @@ static BP_OUT_OF_LINE bp_progress progress_of(const bp_fit *fit)
         .rows = fit->training_rows.count,
         .seconds = bp_clock() - fit->started,
         .train_loss = state->epoch_rows ? state->epoch_loss / (double)state->epoch_rows : state->train_loss,
-        .learning_rate = last_rate(fit->trainer),
+        .learning_rate = state->rate,
         .validation = state->validation,
         .best_epoch = state->stopping.best_epoch,
     };

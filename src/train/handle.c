@@ -84,6 +84,7 @@ static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_sett
     bp_arena arena = {.base = NULL};
 
     memset(trainer, 0, sizeof *trainer);
+    trainer->fit.plateau.share = 1.0;
     BP_TRY(bp_settings_check(settings, error));
     bp_settings_complete(settings, &trainer->settings);
     if (trainer->settings.batch_size == 0)

@@ -11,7 +11,6 @@
 #include "forward.h"
 #include "grid.h"
 #include "loss.h"
-#include "schedule.h"
 #include "size.h"
 #include "sum.h"
 #include "tiny.h"
@@ -213,8 +212,9 @@ double bp_phase_cost(const bp_trainer *trainer, size_t m)
 void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
 {
     if (!(rate > 0.0))
-        rate = bp_schedule_rate(&trainer->settings, trainer->updates, trainer->total_updates);
+        rate = bp_schedule_rate(&trainer->settings, trainer->updates, trainer->total_updates) * trainer->fit.plateau.share;
     trainer->updates++;
+    trainer->fit.rate = rate;
     trainer->update = bp_optimizer_numbers(&trainer->settings, trainer->updates, rate, 1.0f / (float)m);
     trainer->first_copied = false;
 }

@@ -19,6 +19,7 @@
 #include "network.h"
 #include "optimizer.h"
 #include "plan.h"
+#include "schedule.h"
 #include "stopping.h"
 
 /* What one thread tells the others; on a cache line of its own. */
@@ -39,6 +40,8 @@ typedef struct bp_fit_state {
     uint64_t epoch_rows; /* rows of the running epoch so far */
     bool finished;
     bp_stopping stopping;
+    bp_plateau plateau;
+    double rate;           /* of the last update */
     bp_metrics validation; /* of the last finished epoch */
 } bp_fit_state;
 

@@ -51,6 +51,10 @@ Test(settings, every_value_reads_back_as_it_was_written)
         {"nesterov", "yes"},
         {"schedule", "cosine:warmup=500"},
         {"schedule", "linear"},
+        {"schedule", "step:every=30,factor=0.1"},
+        {"schedule", "step:warmup=7,every=2,factor=0.25"},
+        {"schedule", "exponential:warmup=3,factor=0.9"},
+        {"schedule", "plateau:factor=0.5,patience=0"},
         {"learning-rate", "0.0003"},
         {"learning-rate", "auto"},
         {"epsilon", "1e-12"},
@@ -91,6 +95,15 @@ Test(settings, nonsense_is_refused_with_key_and_text_and_changes_nothing)
         {"schedule", "cosine:warm=3"},
         {"schedule", "cosine:"},
         {"schedule", "constant["},
+        {"schedule", "cosine:factor=0.5"},
+        {"schedule", "step:every=0"},
+        {"schedule", "step:every=3,"},
+        {"schedule", "step:every=3,,factor=0.5"},
+        {"schedule", "step:patience=3"},
+        {"schedule", "exponential:factor=1"},
+        {"schedule", "exponential:factor=0"},
+        {"schedule", "plateau:patience=-1"},
+        {"schedule", "plateau:patience"},
         {"learning-rate", "0"},
         {"learning-rate", "1e7"},
         {"learning-rate", "fast"},
@@ -139,7 +152,7 @@ Test(settings, what_has_no_effect_is_refused)
         {"nesterov", "optimizer", "sgd", "nesterov", "yes"},     {"activation", "hidden", "none", "activation", "tanh"},
         {"loss", "task", "regression", "loss", "cross_entropy"}, {"loss", "task", "binary", "loss", "cross_entropy"},
         {"metric", "task", "regression", "metric", "accuracy"},  {"metric", "task", "binary", "metric", "rmse"},
-        {"metric", "patience", "0", "metric", "loss"},
+        {"metric", "patience", "0", "metric", "loss"},           {"schedule", "patience", "6", "schedule", "plateau:patience=5"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -152,9 +165,33 @@ Test(settings, what_has_no_effect_is_refused)
     }
 }
 
+Test(settings, a_schedule_without_parameters_has_its_own)
+{
+    static const char *const pairs[][2] = {{"step", "step:every=30,factor=0.1"},
+                                           {"exponential", "exponential:factor=0.95"},
+                                           {"plateau", "plateau:factor=0.1,patience=4"}};
+    bp_settings settings = made();
+    char text[100];
+
+    set(&settings, "schedule", "step:every=2,factor=0.5");
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        set(&settings, "schedule", pairs[i][0]);
+        cr_assert_eq(bp_settings_get(&settings, "schedule", text, sizeof text, NULL), BP_OK);
+        cr_assert_str_eq(text, pairs[i][1]);
+        cr_assert_eq(bp_settings_check(&settings, NULL), BP_OK);
+    }
+}
+
 Test(settings, fields_set_by_hand_are_checked_too)
 {
     bp_settings bad = made();
+    bad.schedule = BP_STEP;
+    bad.schedule_every = 0;
+    cr_assert_eq(bp_settings_check(&bad, NULL), BP_INVALID);
+    bad = made();
+    bad.schedule_factor = 1;
+    cr_assert_eq(bp_settings_check(&bad, NULL), BP_INVALID);
+    bad = made();
     bad.activation = 99;
     cr_assert_eq(bp_settings_check(&bad, NULL), BP_INVALID);
     bad = made();

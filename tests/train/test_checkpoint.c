@@ -145,11 +145,14 @@ Test(checkpoint, of_every_step_goes_on_to_the_same_bits, .init = scratch_begin, 
     check_every_step(BP_SGD, 0.9, BP_BF16X3);
 }
 
-Test(checkpoint, in_early_stopping_waits_no_longer_and_restores_the_same_best, .init = scratch_begin, .fini = scratch_end)
+static void check_early_stopping(bp_schedule schedule)
 {
     problem p = subject(BP_ADAM, 0);
     p.settings.epochs = 40;
     p.settings.patience = 3;
+    p.settings.schedule = (int32_t)schedule;
+    p.settings.schedule_patience = 0;
+    p.settings.schedule_factor = 0.7;
     p.settings.learning_rate = 0.05; /* targets without a rule: soon the validation rows get worse */
     session whole = session_begin(&p);
     bp_progress wanted;
@@ -160,6 +163,12 @@ Test(checkpoint, in_early_stopping_waits_no_longer_and_restores_the_same_best, .
         check_interrupted(&p, step, &whole, &wanted);
     session_end(&whole);
     problem_free(&p);
+}
+
+Test(checkpoint, in_early_stopping_waits_no_longer_and_restores_the_same_best, .init = scratch_begin, .fini = scratch_end)
+{
+    check_early_stopping(BP_COSINE);
+    check_early_stopping(BP_PLATEAU);
 }
 
 /* A checkpoint of the 7th step, in the middle of the second epoch. */

@@ -71,6 +71,38 @@ Test(schedule, a_warm_up_as_long_as_the_run_only_warms_up)
     }
 }
 
+/* 7 updates an epoch. */
+Test(schedule, steps_and_decays_by_whole_epochs_behind_the_warm_up)
+{
+    for (uint64_t warmup = 0; warmup < 20; warmup += 5) {
+        bp_settings step = with(BP_STEP, warmup, 0.5), decay = with(BP_EXPONENTIAL, warmup, 0.5);
+        step.epochs = decay.epochs = 20;
+        step.schedule_every = 3;
+        step.schedule_factor = 0.25;
+        for (uint64_t t = warmup; t < 140; t++) {
+            double epochs = floor((double)(t - warmup) / 7);
+            cr_assert_float_eq(bp_schedule_rate(&step, t, 140), 0.5 * pow(0.25, floor(epochs / 3)), 1e-15);
+            cr_assert_float_eq(bp_schedule_rate(&decay, t, 140), 0.5 * pow(0.95, epochs), 1e-15);
+        }
+    }
+}
+
+Test(schedule, a_plateau_comes_down_after_more_than_its_patience_without_a_better_metric)
+{
+    static const bool better[] = {1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0};
+    static const double wanted[] = {1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25};
+    bp_settings settings = with(BP_PLATEAU, 0, 0.3);
+    bp_plateau plateau = {.share = 1};
+
+    settings.schedule_patience = 2;
+    settings.schedule_factor = 0.5;
+    for (size_t epoch = 0; epoch < sizeof better / sizeof *better; epoch++) {
+        bp_plateau_take(&plateau, &settings, better[epoch]);
+        cr_assert_eq(plateau.share, wanted[epoch], "epoch %zu: %g", epoch + 1, plateau.share);
+        cr_assert_eq(bp_schedule_rate(&settings, epoch, 100), 0.3);
+    }
+}
+
 Test(schedule, the_default_rate_is_the_optimizers)
 {
     bp_settings settings = with(BP_CONSTANT, 0, 0);

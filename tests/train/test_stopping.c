@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "problem.h"
+#include "schedule.h"
 #include "stopping.h"
 
 enum { PATIENCE = 4, EPOCHS = 60, TRAINING = 12, PARAMETERS = 5 * 40 + 40 + 40 + 1 };
@@ -45,6 +46,22 @@ static problem noise(void)
     settings.patience = PATIENCE;
     settings.learning_rate = 0.02;
     return problem_create(settings, 5, 1, 40, 21);
+}
+
+typedef struct rates {
+    double rate[EPOCHS];
+    bool better[EPOCHS];
+    uint64_t epochs, best;
+} rates;
+
+static int note_rate(void *context, const bp_progress *progress)
+{
+    rates *r = context;
+
+    r->better[r->epochs] = progress->best_epoch != r->best;
+    r->best = progress->best_epoch;
+    r->rate[r->epochs++] = progress->learning_rate;
+    return 0;
 }
 
 static bp_status fit_split(const problem *p, bp_trainer *trainer, history *h, bp_progress *progress)
@@ -225,4 +242,51 @@ Test(stopping, refuses_a_metric_that_the_loss_does_not_have)
         check_metric(BP_CROSS_ENTROPY, metric, any || classes ? BP_OK : BP_INVALID);
         check_metric(BP_BINARY_CROSS_ENTROPY, metric, any || classes ? BP_OK : BP_INVALID);
     }
+}
+
+/* Each epoch's rate follows from what earlier epochs showed. */
+Test(stopping, a_plateau_lowers_the_rate_of_the_next_epoch)
+{
+    problem p = noise();
+    uint64_t index[40], falls = 0;
+    rates r = {.epochs = 0};
+    bp_callbacks callbacks = {.context = &r, .epoch = note_rate};
+
+    p.settings.schedule = BP_PLATEAU;
+    p.settings.schedule_patience = 1;
+    p.settings.schedule_factor = 0.5;
+    p.settings.patience = 10;
+    for (uint64_t i = 0; i < 40; i++)
+        index[i] = i;
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    cr_assert_eq(bp_trainer_fit(trainer, NULL, p.examples, (bp_rows){index, TRAINING}, p.examples,
+                                (bp_rows){index + TRAINING, 40 - TRAINING}, &callbacks, NULL, NULL),
+                 BP_OK);
+    bp_plateau plateau = {.share = 1};
+    for (uint64_t epoch = 0; epoch < r.epochs; epoch++) {
+        cr_assert_eq(r.rate[epoch], 0.02 * plateau.share, "epoch %llu: %g", (unsigned long long)epoch + 1, r.rate[epoch]);
+        bp_plateau_take(&plateau, &p.settings, r.better[epoch]);
+        falls += plateau.waited == 0 && !r.better[epoch];
+    }
+    cr_assert_gt(falls, 1);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+}
+
+Test(stopping, a_plateau_without_validation_rows_is_refused)
+{
+    problem p = noise();
+    bp_error error;
+
+    p.settings.schedule = BP_PLATEAU;
+    p.settings.schedule_patience = 1;
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    cr_assert_eq(bp_trainer_fit(trainer, NULL, p.examples, (bp_rows){0}, NULL, (bp_rows){0}, NULL, NULL, &error), BP_INVALID);
+    cr_assert(strstr(error.text, "no validation rows"), "%s", error.text);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
 }
