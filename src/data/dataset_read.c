@@ -10,6 +10,7 @@
 #include "float_state.h"
 #include "idx.h"
 #include "memory.h"
+#include "npy.h"
 #include "settings.h"
 #include "size.h"
 #include "stream.h"
@@ -146,7 +147,7 @@ static bp_status refuse_format(const char *path, bp_error *error)
     BP_TRY(bp_file_open_read(path, &fd, NULL, error));
     bp_file_close(fd);
     return bp_fail(error, BP_BAD_FILE,
-                   "%s: its name does not tell what it is: .csv, .tsv, *-ubyte and .idx are read, each also with .gz", path);
+                   "%s: its name does not tell what it is: .csv, .tsv, .npy, *-ubyte and .idx are read, each also with .gz", path);
 }
 
 static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
@@ -158,6 +159,8 @@ static bp_status read_by_name(const char *path, const bp_settings *settings, boo
         return bp_csv_read(path, ',', settings, lenient, allocator, result, error);
     if (ends_with(path, length, ".tsv"))
         return bp_csv_read(path, '\t', settings, lenient, allocator, result, error);
+    if (ends_with(path, length, ".npy"))
+        return bp_npy_read(path, settings, lenient, allocator, result, error);
     if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))
         return bp_idx_read(path, settings, lenient, allocator, result, error);
     return refuse_format(path, error);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataset_matrix.h"
 #include "error.h"
 #include "memory.h"
 #include "size.h"
@@ -16,10 +17,7 @@
 typedef struct idx_header {
     unsigned char type;
     size_t element; /* bytes, in the file */
-    uint64_t rows;
-    uint64_t columns;
-    size_t bytes; /* of all elements */
-    size_t begin; /* of the elements, in the file */
+    bp_elements elements;
 } idx_header;
 
 /* -------------------------------------------------------------------------------------------------------- the header */
@@ -72,14 +70,14 @@ static bp_status multiply_sizes(const char *path, const unsigned char *sizes, si
         if (size == 0)
             return bp_fail_offset(error, path, 4 + 4 * i, "dimension %zu is 0: the file holds no data", i + 1);
         if (i == 0)
-            header->rows = size;
+            header->elements.rows = size;
         else if (!bp_size_mul(columns, size, &columns) || columns > BP_COLUMNS_MAX)
             return bp_fail_offset(error, path, 4 + 4 * i, "the header tells of more than %llu columns",
                                   (unsigned long long)BP_COLUMNS_MAX);
     }
-    header->columns = columns;
-    if (!bp_size_mul((size_t)header->rows, columns, &elements) || !bp_size_mul(elements, header->element, &header->bytes) ||
-        header->bytes > SIZE_MAX / 4)
+    header->elements.columns = columns;
+    if (!bp_size_mul((size_t)header->elements.rows, columns, &elements) ||
+        !bp_size_mul(elements, header->element, &header->elements.bytes) || header->elements.bytes > SIZE_MAX / 4)
         return bp_fail_offset(error, path, 4, "the header tells of more data than there can be");
     return BP_OK;
 }
@@ -95,35 +93,11 @@ static bp_status read_header(bp_stream *stream, const char *path, idx_header *he
         return bp_fail_offset(error, path, 0, "wrong magic %02x%02x%02x%02x: not an IDX file (0000, type 08 to 0e, dimensions)",
                               magic[0], magic[1], magic[2], magic[3]);
     BP_TRY(read_exactly(stream, path, sizeof magic, sizes, (size_t)4 * magic[3], error));
-    header->begin = sizeof magic + (size_t)4 * magic[3];
+    header->elements.begin = sizeof magic + (size_t)4 * magic[3];
     return multiply_sizes(path, sizes, magic[3], header, error);
 }
 
 /* ------------------------------------------------------------------------------------------------------ the elements */
-
-/* Exactly as many as the header says. Given back by bp_release(allocator, *block, header->bytes). */
-static bp_status read_elements(bp_stream *stream, const char *path, const bp_allocator *allocator, const idx_header *header,
-                               void **block, bp_error *error)
-{
-    unsigned char more;
-    size_t size, capacity, got;
-
-    BP_TRY(bp_stream_read_up_to(stream, header->bytes, block, &size, &capacity, error));
-    bp_status status = BP_OK;
-    if (size < header->bytes)
-        status = bp_fail_offset(error, path, header->begin + size,
-                                "truncated: the header tells of %zu bytes (%llu rows of %llu), %zu are there", header->bytes,
-                                (unsigned long long)header->rows, (unsigned long long)header->columns, size);
-    else
-        status = bp_stream_read(stream, &more, 1, &got, error);
-    if (status == BP_OK && got)
-        status = bp_fail_offset(error, path, header->begin + size,
-                                "too long: the header tells of %zu bytes (%llu rows of %llu), more follow", header->bytes,
-                                (unsigned long long)header->rows, (unsigned long long)header->columns);
-    if (status != BP_OK)
-        bp_release(allocator, *block, capacity);
-    return status;
-}
 
 /* Small integers become i32; to is as large as that needs and may be `from` where elements keep their size. */
 static void convert_integers(const unsigned char *from, size_t element, size_t count, int32_t *to)
@@ -140,7 +114,7 @@ static void convert_integers(const unsigned char *from, size_t element, size_t c
 
 static bp_status convert_reals(const char *path, const idx_header *header, unsigned char *bytes, bp_error *error)
 {
-    for (size_t at = 0; at < header->bytes; at += header->element) {
+    for (size_t at = 0; at < header->elements.bytes; at += header->element) {
         double number;
         if (header->element == 4) {
             uint32_t bits = (uint32_t)big_endian(bytes + at, 4);
@@ -154,38 +128,38 @@ static bp_status convert_reals(const char *path, const idx_header *header, unsig
             memcpy(bytes + at, &number, sizeof number);
         }
         if (isinf(number))
-            return bp_fail_offset(error, path, header->begin + at, "an infinite number");
+            return bp_fail_offset(error, path, header->elements.begin + at, "an infinite number");
     }
     return BP_OK;
 }
 
-/* Makes a block of the file's elements an array of the machine's, owned by the data set. */
-static bp_status take_elements(bp_dataset *dataset, const char *path, const idx_header *header, void *block, bp_array *array,
+/* Makes a block of the file's elements a matrix of the machine's, owned by the data set. */
+static bp_status take_elements(bp_dataset *dataset, const char *path, const idx_header *header, void *block, bp_matrix *matrix,
                                bp_error *error)
 {
     bool real = header->type >= 0x0D;
-    size_t count = header->bytes / header->element;
+    size_t count = header->elements.bytes / header->element;
     int32_t *integers;
 
-    BP_TRY(bp_pool_adopt(&dataset->pool, block, header->bytes, error));
-    array->data = block;
+    BP_TRY(bp_pool_adopt(&dataset->pool, block, header->elements.bytes, error));
+    matrix->data = block;
     if (header->type == 0x08) {
-        array->type = BP_TYPE_U8;
+        matrix->type = BP_TYPE_U8;
     } else if (real) {
-        array->type = header->element == 4 ? BP_TYPE_F32 : BP_TYPE_F64;
+        matrix->type = header->element == 4 ? BP_TYPE_F32 : BP_TYPE_F64;
         return convert_reals(path, header, block, error);
     } else {
         integers = header->element == 4 ? block : bp_pool_take_array(&dataset->pool, count, sizeof *integers, error);
         if (!integers)
             return BP_NO_MEMORY;
         convert_integers(block, header->element, count, integers);
-        array->data = integers;
-        array->type = BP_TYPE_I32;
+        matrix->data = integers;
+        matrix->type = BP_TYPE_I32;
     }
     return BP_OK;
 }
 
-static bp_status read_array(bp_dataset *dataset, const char *path, bp_array *array, bp_error *error)
+static bp_status read_matrix(bp_dataset *dataset, const char *path, bp_matrix *matrix, bp_error *error)
 {
     bp_stream *stream;
     idx_header header = {0};
@@ -194,12 +168,12 @@ static bp_status read_array(bp_dataset *dataset, const char *path, bp_array *arr
     BP_TRY(bp_stream_open(path, &dataset->pool.allocator, &stream, error));
     bp_status status = read_header(stream, path, &header, error);
     if (status == BP_OK)
-        status = read_elements(stream, path, &dataset->pool.allocator, &header, &block, error);
+        status = bp_elements_read(stream, path, &dataset->pool.allocator, &header.elements, &block, error);
     bp_stream_close(stream);
     BP_TRY(status);
-    array->rows = header.rows;
-    array->columns = header.columns;
-    return take_elements(dataset, path, &header, block, array, error);
+    matrix->rows = header.elements.rows;
+    matrix->columns = header.elements.columns;
+    return take_elements(dataset, path, &header, block, matrix, error);
 }
 
 /* -------------------------------------------------------------------------------------------------- finding the labels */
@@ -233,17 +207,17 @@ static void toggle_gzip(char *name)
         memcpy(name + plain, ".gz", sizeof ".gz");
 }
 
-/* array->data stays NULL where there are no targets and need be none. */
-static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_array *array, bp_error *error)
+/* matrix->data stays NULL where there are no targets and need be none. */
+static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_matrix *matrix, bp_error *error)
 {
     char name[BP_TEXT_MAX];
     bp_error missing = {0};
 
     if (settings->target_file[0])
-        return read_array(dataset, settings->target_file, array, error);
+        return read_matrix(dataset, settings->target_file, matrix, error);
     if (labels_name(dataset->path, name, sizeof name))
         for (int attempt = 0; attempt < 2; attempt++) {
-            bp_status status = read_array(dataset, name, array, &missing);
+            bp_status status = read_matrix(dataset, name, matrix, &missing);
             if (status == BP_OK || missing.system != ENOENT) {
                 if (error && status != BP_OK)
                     *error = missing;
@@ -259,33 +233,14 @@ static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, 
 
 /* ------------------------------------------------------------------------------------------------------- the data set */
 
-static bp_status name_targets(bp_dataset *dataset, size_t first, size_t count, bp_error *error)
-{
-    if (count > 1)
-        return bp_dataset_number_columns(dataset, first, count, "y", error);
-    dataset->columns[first].name = bp_pool_text(&dataset->pool, "label", strlen("label"), error);
-    return dataset->columns[first].name ? BP_OK : BP_NO_MEMORY;
-}
-
 static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
 {
-    bp_array x = {0}, y = {0};
+    bp_matrix x = {0}, y = {0};
 
-    BP_TRY(read_array(dataset, dataset->path, &x, error));
+    BP_TRY(read_matrix(dataset, dataset->path, &x, error));
     BP_TRY(read_targets(dataset, settings, lenient, &y, error));
-    if (y.data && y.rows != x.rows)
-        return bp_fail(error, BP_BAD_FILE, "%s: %llu rows, but %llu rows of targets belong to them", dataset->path,
-                       (unsigned long long)x.rows, (unsigned long long)y.rows);
-    dataset->rows = x.rows;
-    dataset->numbered = true;
-    BP_TRY(bp_dataset_make_columns(dataset, x.columns + y.columns, error));
-    BP_TRY(bp_dataset_number_columns(dataset, 0, (size_t)x.columns, "x", error));
-    bp_dataset_set_matrix(dataset, 0, &x, BP_ROLE_INPUT);
-    if (!y.data)
-        return BP_OK;
-    BP_TRY(name_targets(dataset, (size_t)x.columns, (size_t)y.columns, error));
-    bp_dataset_set_matrix(dataset, (size_t)x.columns, &y, BP_ROLE_TARGET);
-    dataset->integer_classes = y.columns == 1 && (y.type == BP_TYPE_U8 || y.type == BP_TYPE_I32);
+    BP_TRY(bp_dataset_set_matrices(dataset, &x, &y, "label", error));
+    dataset->integer_classes = y.data && y.columns == 1 && (y.type == BP_TYPE_U8 || y.type == BP_TYPE_I32);
     return BP_OK;
 }
 
