@@ -56,6 +56,8 @@ double bp_schedule_rate(const bp_settings *settings, uint64_t t, uint64_t total)
 
 void bp_plateau_take(bp_plateau *plateau, const bp_settings *settings, bool better)
 {
+    if (settings->schedule != BP_PLATEAU)
+        return;
     plateau->waited = better ? 0 : plateau->waited + 1;
     if (plateau->waited <= settings->schedule_patience)
         return;
