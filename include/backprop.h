@@ -193,7 +193,10 @@ typedef struct bp_settings {
     double beta2;
     double epsilon;
     double weight_decay;
+    double clip_norm;    /* 0: none; else a gradient (of all W and b together) whose 2-norm N is larger is multiplied by
+                            clip_norm / (N + 1e-6), as by torch.nn.utils.clip_grad_norm_; before weight decay */
     uint64_t batch_size; /* rows of a minibatch; 0: all */
+    uint64_t accumulate; /* minibatches of an update: J is the mean over all of their rows; an epoch's last may have fewer */
     uint64_t epochs;
     uint64_t patience; /* epochs without a better metric; 0: no early stopping */
     int32_t metric;    /* bp_metric */
@@ -450,7 +453,8 @@ BP_API bp_status bp_trainer_create(bp_network *network, const bp_settings *setti
 BP_API void bp_trainer_free(bp_trainer *trainer);
 
 /* One step on a minibatch of the caller's: forward, loss, backward, update. m may be less than batch_size: x [m, inputs],
- * y [m, outputs], weight [m] or NULL, as they are used once, 1/m sum w L. J may be NULL. BP_DIVERGED: a loss that is not finite
+ * y [m, outputs], weight [m] or NULL, as they are used once, 1/m sum w L. With accumulate, m is up to accumulate x batch_size, taken
+ * batch_size rows at a time. J may be NULL. BP_DIVERGED: a loss that is not finite
  * has not been used for an update. */
 BP_API bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight, double *J,
                                  bp_error *error);
@@ -461,7 +465,7 @@ typedef struct bp_turn {
     const float *x;      /* [rows, inputs] */
     const float *y;      /* [rows, outputs] */
     const float *weight; /* [rows] as they are, or NULL */
-    uint64_t rows;       /* any number: taken batch_size at a time, in their order, so up to batch_size are one step */
+    uint64_t rows;       /* any number: taken accumulate x batch_size at a time, in their order, each such part one step */
     double J;            /* written where status is BP_OK: 1/rows sum w L, of each row before its own step's update */
     int32_t status;      /* written: bp_status */
     int32_t reserved;
@@ -491,7 +495,8 @@ BP_API uint32_t bp_machine_threads(char *reason, size_t capacity);
  *   backward   d_y_hat [m, outputs] is dL/dy^ of each example, not divided by m, or NULL after bp_trainer_loss;
  *              d_x [m, inputs] gets dL/dx of each example; may be NULL. A second backward replaces the first.
  *   gradient   dJ/dW [k, n] and dJ/db [n] of one layer, read and replaced; either may be NULL
- *   update     one step of the optimizer; rate <= 0: the settings' rate and schedule
+ *   update     clipping, and one step of the optimizer; rate <= 0: the settings' rate and schedule
+ * They are refused with accumulate, which would have to hold what callers can add for themselves by gradient_get and _set.
  * BP_DIVERGED: after loss there is nothing to go back from; after backward the gradient and d_x can be looked at, and the
  * gradient replaced; after update the weights hold what is not finite. */
 BP_API bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error);
@@ -538,7 +543,7 @@ typedef struct bp_callbacks {
  * restored. Goes on where a resumed trainer stands. `encoder` gives the metrics' unit; it, validation, callbacks and result
  * may be NULL. BP_DIVERGED: the network holds the weights of the last epoch's end (the first weights before any), and fit
  * and checkpoint of this trainer are refused from then on. BP_CANCELLED: the network is as far as it came, and
- * bp_trainer_checkpoint can save it exactly. *result is written with these two as well. */
+ * bp_trainer_checkpoint can save it exactly; with accumulate a fit stops and pauses between updates alone. *result is written with these two as well. */
 BP_API bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
                                 const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
                                 bp_progress *result, bp_error *error);

@@ -115,6 +115,13 @@ static bp_status check_network(const bp_settings *settings, bp_error *error)
     return BP_OK;
 }
 
+static bp_status check_batch(const bp_settings *settings, bp_error *error)
+{
+    if (settings->batch_size == 0 && settings->accumulate > 1)
+        return bp_fail(error, BP_INVALID, "accumulate has no effect with batch-size full: there is one minibatch an epoch");
+    return BP_OK;
+}
+
 static BP_OUT_OF_LINE bp_status check_all(const bp_settings *settings, bp_error *error)
 {
     bp_settings full;
@@ -128,6 +135,7 @@ static BP_OUT_OF_LINE bp_status check_all(const bp_settings *settings, bp_error 
     BP_TRY(check_optimizer(&full, error));
     BP_TRY(check_loss(&full, error));
     BP_TRY(check_metric(&full, error));
+    BP_TRY(check_batch(&full, error));
     return check_network(&full, error);
 }
 

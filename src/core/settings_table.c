@@ -79,6 +79,10 @@ const bp_setting_entry bp_setting_table[] = {
      .kind = BP_KIND_CHOICE},
     {SHOW("isa", "auto|scalar|avx2|avx512|neon|amx", "auto", "highest instruction set to use; changes the speed alone", 0),
      FIELD(isa), .kind = BP_KIND_CHOICE},
+    {SHOW("clip-norm", "F", "0", "largest 2-norm of the whole gradient, which is scaled down to it; 0: not looked at", 1),
+     FIELD(clip_norm), .kind = BP_KIND_REAL, .max = 1e30},
+    {SHOW("accumulate", "N", "1", "minibatches whose gradients make one update", 1), FIELD(accumulate), .kind = BP_KIND_COUNT,
+     .min = 1, .max = 16777215},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

@@ -150,6 +150,9 @@ typedef struct bp_kernels {
     bool (*momentum)(size_t count, const bp_update *update, float *w, const float *g, float *u);
     bool (*adam)(size_t count, const bp_update *update, float *w, const float *g, float *u, float *v);
 
+    /* Sum of squares, in double: over 16 lanes, lane j takes elements j, j + 16, ..., then lanes fold 8, 4, 2, 1 apart. */
+    double (*squares)(size_t count, const float *g);
+
     /* g *= scale; true where one is not finite. */
     bool (*scale)(size_t count, float scale, float *g);
 

@@ -103,6 +103,30 @@ static bool scale(size_t count, float factor, float *g)
     OVER_ALL(scale_vector, (&(bp_update){.scale = factor}), .w = g);
 }
 
+#define LANES 16
+
+static double squares(size_t count, const float *g)
+{
+    vd sum[LANES / DL];
+    double lane[LANES];
+
+    UNROLLED
+    for (size_t j = 0; j < LANES / DL; j++)
+        sum[j] = d_set(0.0);
+    for (size_t i = 0; i < count; i += LANES) {
+        UNROLLED
+        for (size_t j = 0; j < LANES / DL; j++) {
+            vd wide = v_load_wide(g + i + j * DL);
+            sum[j] = sum[j] + wide * wide;
+        }
+    }
+    memcpy(lane, sum, sizeof lane);
+    for (size_t apart = LANES / 2; apart; apart /= 2)
+        for (size_t j = 0; j < apart; j++)
+            lane[j] = lane[j] + lane[j + apart];
+    return lane[0];
+}
+
 static void add(size_t count, float *left, const float *right)
 {
     for (size_t i = 0; i < count; i += VL)

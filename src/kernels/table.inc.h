@@ -43,6 +43,7 @@ const bp_kernels ISA(bp_kernels) = {
     .sgd = sgd,
     .momentum = momentum,
     .adam = adam,
+    .squares = squares,
     .scale = scale,
     .transpose = transpose,
     .spread_f32 = spread_f32,

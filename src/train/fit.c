@@ -12,107 +12,6 @@
 #include "sampler.h"
 #include "size.h"
 
-/* ------------------------------------------------------------------------------------------------- inside the region */
-
-bp_minibatch bp_run_minibatch(const bp_run *run, uint64_t step)
-{
-    uint64_t first = step * run->trainer->plan.batch;
-    return (bp_minibatch){
-        .examples = run->examples,
-        .rows = run->order ? run->order + first : NULL,
-        .first = first,
-        .m = bp_size_min(run->trainer->plan.batch, run->rows - first),
-    };
-}
-
-/* The clock takes 30 ns, which the smallest networks would feel: they look every 16 steps. */
-static bool time_is_up(const bp_run *run, uint64_t step)
-{
-    bool asked = run->pause_time > 0.0 || run->slice_end > 0.0;
-
-    if (!asked || (run->trainer->plan.microseconds < 20.0 && step % 16))
-        return false;
-    double now = bp_clock();
-    return (run->pause_time > 0.0 && now >= run->pause_time) || (run->slice_end > 0.0 && now >= run->slice_end);
-}
-
-static bool pause_is_due(const bp_run *run, uint64_t step)
-{
-    uint64_t done = run->trainer->fit.steps + 1;
-    return (run->pause_at && done >= run->pause_at) || time_is_up(run, step);
-}
-
-void bp_run_decide(bp_run *run, uint64_t step, size_t m)
-{
-    bp_phase_begin_update(run->trainer, m, 0.0);
-    if (!run->in_fit)
-        return;
-    if (atomic_load_explicit(&run->trainer->cancelled, memory_order_relaxed) || pause_is_due(run, step))
-        run->stop = true;
-}
-
-void bp_run_count(bp_run *run, size_t m)
-{
-    bp_fit_state *state = &run->trainer->fit;
-
-    run->cost = bp_phase_cost(run->trainer, m);
-    if (!run->in_fit)
-        return;
-    state->steps++;
-    state->step++;
-    state->examples += m;
-    state->epoch_rows += m;
-    state->epoch_loss += run->cost * (double)m;
-}
-
-void bp_run_barrier(bp_run *run, bp_member member)
-{
-    bp_trainer *trainer = run->trainer;
-
-    if (!trainer->timed || member.index) {
-        bp_team_barrier(member);
-        return;
-    }
-    double since = bp_clock();
-    bp_team_barrier(member);
-    trainer->phase_seconds[BP_PHASE_WAIT] += bp_clock() - since;
-}
-
-/* ------------------------------------------------------------------------------------------------ between the blocks */
-
-bp_status bp_rows_of_caller(const bp_trainer *trainer, uint64_t rows, const float *x, const float *y, const float *weight,
-                            bp_examples *examples, bp_error *error)
-{
-    const bp_layout *layout = &trainer->network->layout;
-    uint32_t inputs = layout->layer[0].k, outputs = layout->layer[layout->layers - 1].n;
-
-    if (rows < 1)
-        return bp_fail(error, BP_INVALID, "a minibatch of 0 rows: this trainer takes 1 to %zu", trainer->plan.batch);
-    if (!x || !y)
-        return bp_fail(error, BP_INVALID, "a minibatch needs both x and y");
-    *examples = (bp_examples){
-        .rows = rows,
-        .inputs = inputs,
-        .outputs = outputs,
-        .x_type = BP_TYPE_F32,
-        .x = x,
-        .x_stride = inputs * sizeof(float),
-        .y = y,
-        .y_stride = outputs,
-        .weight = weight,
-    };
-    return BP_OK;
-}
-
-bp_status bp_minibatch_of_caller(const bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight,
-                                 bp_examples *examples, bp_error *error)
-{
-    if (m > trainer->plan.batch)
-        return bp_fail(error, BP_INVALID, "a minibatch of %llu rows: this trainer takes 1 to %zu", (unsigned long long)m,
-                       trainer->plan.batch);
-    return bp_rows_of_caller(trainer, m, x, y, weight, examples, error);
-}
-
 static bp_status check_examples(const bp_trainer *trainer, const bp_examples *examples, bp_rows rows, const char *what,
                                 bp_error *error)
 {
@@ -146,6 +45,9 @@ static bp_status check_fingerprint(const bp_fit *fit, char now[BP_HASH_DIGITS + 
     if (trainer->fit.step > fit->steps)
         return bp_fail(error, BP_INVALID, "the checkpoint stands at step %llu of an epoch that has %llu",
                        (unsigned long long)trainer->fit.step, (unsigned long long)fit->steps);
+    if (trainer->fit.step < fit->steps && trainer->fit.step % trainer->plan.group)
+        return bp_fail(error, BP_INVALID, "the checkpoint stands at step %llu, in the middle of an update's %zu",
+                       (unsigned long long)trainer->fit.step, trainer->plan.group);
     return BP_OK;
 }
 
@@ -217,7 +119,7 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
         .last_pause = bp_clock(),
     };
     BP_TRY(check_data(fit, error));
-    fit->steps = (fit->training_rows.count - 1) / trainer->plan.batch + 1;
+    fit->steps = bp_run_steps(trainer, fit->training_rows.count);
     BP_TRY(check_fingerprint(fit, fingerprint, error));
     bp_status status = take_memory(fit, error);
     if (status != BP_OK) {
@@ -225,7 +127,7 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
         return status;
     }
     memcpy(trainer->fingerprint, fingerprint, sizeof fingerprint);
-    trainer->total_updates = fit->steps * trainer->settings.epochs;
+    trainer->total_updates = ((fit->steps - 1) / trainer->plan.group + 1) * trainer->settings.epochs;
     bp_pace_begin(&fit->pace, trainer->plan.threads, trainer->settings.exact_threads != 0);
     if (trainer->fit.epoch == 0 && trainer->fit.step == 0)
         copy_parameters(trainer->snapshot, trainer);

@@ -80,9 +80,19 @@ static size_t long_chains(const bp_layout *layout, const bp_plan *plan)
     return times(floats, sizeof(float));
 }
 
+/* The block of a split step, in which long chains rest too, unless it already holds the sums of earlier minibatches. */
+static size_t whole_gradient(const bp_layout *layout, const bp_plan *plan)
+{
+    size_t chains = plan->split && plan->group == 1 ? 0 : long_chains(layout, plan);
+    size_t whole = plan->split ? layout->floats * sizeof(float) : 0;
+    size_t squares = plan->clips ? plan->tiles * sizeof(double) : 0;
+
+    return plus(chains, plus(whole, squares));
+}
+
 static size_t gradients(const bp_layout *layout, const bp_plan *plan)
 {
-    size_t bytes = long_chains(layout, plan), most = 0;
+    size_t bytes = whole_gradient(layout, plan), most = 0;
 
     for (uint32_t i = 0; i < layout->layers; i++)
         if (!plan->layer[i].buffered)

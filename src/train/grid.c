@@ -163,7 +163,7 @@ bp_range bp_grid_tiles(const bp_plan *plan, const bp_layout *layout, uint32_t la
 unsigned bp_grid_barriers(const bp_plan *plan, const bp_layout *layout)
 {
     bp_member member = {0, plan->threads, NULL};
-    unsigned barriers = plan->threads > 1 ? 2 : 0;
+    unsigned barriers = plan->threads > 1 ? 2 + plan->split : 0;
     bool before = false; /* the layer before, in the order of the pass, was divided */
 
     for (uint32_t i = 0; i < layout->layers; before = bp_grid_divides_forward(plan, i++, member))

@@ -72,8 +72,10 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     carve_chunks(trainer, layout, arena);
     if (!trainer->plan.chunk)
         bp_pass_carve(&trainer->pass, layout, trainer->plan.arithmetic.terms, trainer->plan.batch, true, arena);
-    trainer->gradient = take_floats(arena, layout->floats); /* a fit needs it for long chains alone */
-    bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, trainer->gradient, arena);
+    trainer->gradient = take_floats(arena, layout->floats); /* a fit of fused steps needs it for long chains alone */
+    float *resting = trainer->plan.group > 1 ? take_floats(arena, layout->floats) : trainer->gradient;
+    bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, resting, arena);
+    trainer->squares = trainer->plan.clips ? bp_arena_take(arena, trainer->plan.tiles, sizeof(double)) : NULL;
     carve_parts(trainer, layout, arena);
 }
 

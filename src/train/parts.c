@@ -9,11 +9,12 @@
 #include "batch.h"
 #include "error.h"
 #include "examples.h"
-#include "fit.h"
 #include "forward.h"
 #include "grid.h"
 #include "loss.h"
+#include "run.h"
 #include "size.h"
+#include "split.h"
 
 static bp_status expect_stage(const bp_trainer *trainer, bp_stage stage, const char *call, const char *before, bp_error *error)
 {
@@ -64,12 +65,23 @@ static void forward_rows(void *context, bp_member member)
         bp_pass_unpack(pass, pass->a[layout->layers], span, outputs_of(trainer), work->y_hat + rows.first * outputs_of(trainer));
 }
 
+static bp_status check_group(const bp_trainer *trainer, bp_error *error)
+{
+    if (trainer->plan.group == 1)
+        return BP_OK;
+    return bp_fail(
+        error, BP_INVALID,
+        "the separate calls take one minibatch for each update, and this trainer accumulates %zu; bp_trainer_step does that",
+        trainer->plan.group);
+}
+
 bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error)
 {
     bp_examples examples;
     forward_work work = {trainer, &examples, y_hat};
 
     BP_TRY(bp_trainer_check(trainer, error));
+    BP_TRY(check_group(trainer, error));
     BP_TRY(bp_minibatch_of_caller(trainer, m, x, x, NULL, &examples, error)); /* y is not looked at */
     trainer->rows = m;
     bp_team_run(trainer->plan.threads, forward_rows, &work);
@@ -152,23 +164,6 @@ static void copy_first(bp_trainer *trainer, bp_member member)
     }
 }
 
-/* Sums of a tile, times 1/m, to their place in trainer->gradient. */
-static bool materialise(bp_trainer *trainer, const bp_tile *tile)
-{
-    const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
-    float scale = 1.0f / (float)trainer->rows;
-    float *dW = trainer->gradient + tile->w, *db = trainer->gradient + tile->b;
-    bool bad;
-
-    memcpy(dW, tile->dW, tile->rows * BP_PANEL * sizeof(float));
-    bad = kernels->scale(tile->rows * BP_PANEL, scale, dW);
-    if (tile->db) {
-        memcpy(db, tile->db, BP_PANEL * sizeof(float));
-        bad |= kernels->scale(BP_PANEL, scale, db);
-    }
-    return bad;
-}
-
 /* dL/dz of the member's rows through all layers, and the shards of buffered ones. */
 static void backward_rows(const backward_work *work, bp_member member)
 {
@@ -194,8 +189,7 @@ static void materialise_tiles(bp_trainer *trainer, bp_member member, bp_range ti
     for (size_t number = tiles.first; number < tiles.end; number++) {
         bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
         bp_gradients_tile(&trainer->gradients, member, &trainer->pass, rows, trainer->rows, NULL, &tile);
-        if (materialise(trainer, &tile))
-            bp_phase_note_bad(trainer, member, tile.layer);
+        bp_split_tile(trainer, member, &tile);
     }
 }
 
@@ -230,6 +224,7 @@ bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *
     if (d_y_hat)
         BP_TRY(bp_minibatch_of_caller(trainer, trainer->rows, d_y_hat, d_y_hat, NULL, &examples, error));
     bp_phase_clear(trainer);
+    trainer->group = (bp_group){true, true, trainer->rows};
     bp_team_run(trainer->plan.threads, backward_member, &work);
     trainer->first_copied |= d_x != NULL;
     trainer->stage = BP_STAGE_BACKWARD;
@@ -270,7 +265,15 @@ static void begin_update(void *context, bp_member member)
 
 static void update_member(void *context, bp_member member)
 {
-    bp_phase_apply(context, member);
+    bp_trainer *trainer = context;
+    bp_range tiles = bp_team_range(member, trainer->plan.tiles, 1);
+
+    if (trainer->plan.clips) { /* anew: the caller may have changed the gradient */
+        for (size_t number = tiles.first; number < tiles.end; number++)
+            bp_split_measure(trainer, number);
+        bp_team_barrier(member);
+    }
+    bp_phase_apply(trainer, member);
 }
 
 bp_status bp_trainer_update(bp_trainer *trainer, double rate, bp_error *error)

@@ -79,7 +79,7 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
 {
     size_t most = 1;
 
-    plan->tiny = buffers && layout->tiny && !plan->arithmetic.terms;
+    plan->tiny = buffers && layout->tiny && !plan->arithmetic.terms && !plan->split;
     plan->grain = whole_rows(plan);
     for (uint32_t i = 0; i < layout->layers; i++) {
         bp_layer_plan *layer = &plan->layer[i];
@@ -220,7 +220,13 @@ bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, con
     bp_machine found = machine ? *machine : bp_machine_usual();
     question q = {layout, settings, &found.topology};
 
-    *plan = (bp_plan){.batch = settings->batch_size, .moments = bp_optimizer_moments(settings)};
+    *plan = (bp_plan){
+        .batch = settings->batch_size,
+        .group = settings->accumulate,
+        .clips = settings->clip_norm > 0.0,
+        .moments = bp_optimizer_moments(settings),
+    };
+    plan->split = plan->clips || plan->group > 1;
     BP_TRY(bp_arithmetic_choose((bp_precision)settings->precision, (bp_isa)settings->isa, &plan->arithmetic, error));
     cut_tiles(layout, plan);
     choose_gradient(&q, 1, plan);
@@ -277,6 +283,18 @@ static void write_memory(bp_writer *w, const bp_footprint *f)
     bp_write(w, "          threads and trainer %zu KiB; data %zu bytes an example\n", f->state >> 10, f->example);
 }
 
+static void write_step(bp_writer *w, const bp_plan *plan, const bp_layout *layout)
+{
+    unsigned barriers = bp_grid_barriers(plan, layout);
+
+    if (!plan->split)
+        bp_write(w, "step:     fused: rows by thread, then tiles of the parameters by thread; %u barriers\n", barriers);
+    else
+        bp_write(w, "step:     split: rows by thread, then tiles of the gradient, then of the parameters; %u barriers (%s%s%s)\n",
+                 barriers, plan->clips ? "clip-norm" : "", plan->clips && plan->group > 1 ? ", " : "",
+                 plan->group > 1 ? "accumulate" : "");
+}
+
 size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, size_t capacity)
 {
     bp_writer w = {text, capacity, 0};
@@ -285,8 +303,7 @@ size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, si
     write_kernels(&w, &plan->arithmetic);
     bp_write(&w, "threads:  %u (%s)\n", plan->threads, plan->threads_reason);
     bp_write(&w, "gradient: %s (%s)\n", plan->blocks ? "buffers" : "tiles", plan->gradient_reason);
-    bp_write(&w, "step:     fused: rows by thread, then tiles of the parameters by thread; %u barriers\n",
-             bp_grid_barriers(plan, layout));
+    write_step(&w, plan, layout);
     bp_write(&w, "rows:     %zu a minibatch, cut at multiples of %zu", plan->batch, plan->grain);
     bp_write(&w, plan->chunk ? ", %zu at a time\n" : ", all of a thread's at a time\n", plan->chunk);
     for (uint32_t i = 0; i < layout->layers; i++)

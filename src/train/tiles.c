@@ -8,15 +8,17 @@
 
 #include "grid.h"
 #include "size.h"
+#include "split.h"
 #include "tiny.h"
 #include "trainer.h"
 
-static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile, const bp_update *biases)
+static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile, const bp_update *weights,
+                        const bp_update *biases)
 {
     const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
     bp_optimizer optimizer = (bp_optimizer)trainer->settings.optimizer;
     float *parameters = trainer->network->parameters;
-    bool bad = bp_optimizer_update(kernels, optimizer, &trainer->moments, &trainer->update, tile->w, tile->rows * BP_PANEL,
+    bool bad = bp_optimizer_update(kernels, optimizer, &trainer->moments, weights, tile->w, tile->rows * BP_PANEL,
                                    parameters + tile->w, tile->dW);
 
     if (tile->db &&
@@ -98,7 +100,8 @@ static bool take(walk *w)
     return true;
 }
 
-/* One tile: a part of its rows, and with the last part the update. Where buffers are summed, nothing is asked for ahead. */
+/* One tile: a part of its rows, and with the last part the update, or its place in the whole gradient. Where buffers are summed,
+ * nothing is asked for ahead. */
 static void finish_tile(const walk *w, bp_span rows, size_t number)
 {
     bp_trainer *trainer = w->trainer;
@@ -108,8 +111,14 @@ static void finish_tile(const walk *w, bp_span rows, size_t number)
     if (!trainer->plan.layer[tile.layer].buffered)
         look_ahead(trainer, &tile, rows, panels_together(trainer, rows), ahead);
     bp_gradients_tile(&trainer->gradients, w->member, &trainer->pass, rows, w->m, ahead, &tile);
-    if (rows.first + rows.count == w->m)
-        update_tile(trainer, w->member, &tile, &w->biases);
+    if (rows.first + rows.count < w->m)
+        return;
+    if (!trainer->plan.split)
+        update_tile(trainer, w->member, &tile, &trainer->update, &w->biases);
+    else
+        bp_split_tile(trainer, w->member, &tile);
+    if (trainer->plan.clips && trainer->group.last)
+        bp_split_measure(trainer, number);
 }
 
 /* The tiles of one layer that lie in the range, a few panels of a at a time, and the last ones first: forward ended with them,
@@ -181,7 +190,9 @@ void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m)
 void bp_phase_apply(bp_trainer *trainer, bp_member member)
 {
     const bp_layout *layout = &trainer->network->layout;
-    bp_update biases = bp_optimizer_for_biases(&trainer->update);
+    bp_update weights = trainer->update;
+    weights.scale *= bp_split_factor(trainer);
+    bp_update biases = bp_optimizer_for_biases(&weights);
     bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
 
     for (uint32_t layer = 0; layer < layout->layers; layer++) {
@@ -190,7 +201,7 @@ void bp_phase_apply(bp_trainer *trainer, bp_member member)
             bp_tile tile = bp_plan_tile(&trainer->plan, layout, number);
             tile.dW = trainer->gradient + tile.w;
             tile.db = tile.i == 0 ? trainer->gradient + tile.b : NULL;
-            update_tile(trainer, member, &tile, &biases);
+            update_tile(trainer, member, &tile, &weights, &biases);
         }
     }
 }

@@ -28,14 +28,21 @@ static void run_steps(void *context, bp_member member)
         if (member.index == 0)
             bp_run_decide(run, step, minibatch.m);
         bp_run_barrier(run, member);
-        bool stop = run->stop; /* read between the barriers: behind the second one, member 0 may decide the next step already */
+        /* Read between the barriers: behind the second one, member 0 may decide the next step already. */
+        bool stop = run->stop, closes = trainer->plan.split && trainer->group.last;
         if (!bp_phase_loss_is_finite(trainer, member))
             break;
-        bp_phase_tiles(trainer, member, minibatch.m); /* reduce, 1 / m, update */
+        bp_phase_tiles(trainer, member, minibatch.m); /* reduce, 1 / m, update; in a split step without the update */
         if (member.index == 0)
             bp_run_count(run, minibatch.m);
         bp_run_barrier(run, member);
-        if (stop || bp_phase_bad_layer(trainer, member))
+        if (bp_phase_bad_layer(trainer, member))
+            break;
+        if (closes) {
+            bp_phase_apply(trainer, member); /* clip, update */
+            bp_run_barrier(run, member);
+        }
+        if (stop)
             break;
     }
     bp_arithmetic_leave(&trainer->plan.arithmetic);
@@ -49,7 +56,7 @@ static void begin_run(bp_trainer *trainer)
 
 static void end_run(bp_trainer *trainer)
 {
-    if (!bp_phase_loss_is_finite(trainer, (bp_member){0, trainer->plan.threads, NULL}))
+    if (trainer->group.last && !bp_phase_loss_is_finite(trainer, (bp_member){0, trainer->plan.threads, NULL}))
         trainer->updates--; /* decided, but never made */
 }
 
@@ -85,10 +92,11 @@ bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const
                           bp_error *error)
 {
     bp_examples examples;
-    bp_run run = {.trainer = trainer, .examples = &examples, .rows = m, .end = 1, .threads = trainer->plan.threads};
+    bp_run run = {.trainer = trainer, .examples = &examples, .rows = m, .threads = trainer->plan.threads};
 
     BP_TRY(bp_trainer_check(trainer, error));
     BP_TRY(bp_minibatch_of_caller(trainer, m, x, y, weight, &examples, error));
+    run.end = bp_run_steps(trainer, m);
     BP_TRY(run_team(&run, error));
     if (J)
         *J = run.cost;

@@ -7,6 +7,9 @@
  *      tiles    each thread: its tiles of the parameters: sum over all shards, 1 / m, update, transposed copy
  *      ------------------------------------------------------------------------------------------------------------ barrier
  *
+ * That is the fused step. Where the whole gradient must be there before anything is updated, the step is split (split.h): tiles makes
+ * its tiles of the gradient, and a third phase updates.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_TRAINER_H
 #define BP_TRAINER_H
@@ -59,6 +62,13 @@ typedef enum bp_phase {
 /* How far the separate calls have come with a minibatch. */
 typedef enum bp_stage { BP_STAGE_NONE, BP_STAGE_FORWARD, BP_STAGE_BACKWARD } bp_stage;
 
+/* Where a minibatch stands among those of its update: as many as the plan's group, and fewer at an epoch's end. */
+typedef struct bp_group {
+    bool first;
+    bool last;
+    uint64_t rows; /* of all up to this one */
+} bp_group;
+
 struct bp_trainer {
     bp_allocator allocator;
     void *memory; /* the arena; this struct is at its start */
@@ -73,7 +83,8 @@ struct bp_trainer {
     bp_weights weights; /* the network's, and their copies */
     bool first_copied;  /* the first layer's for dL/dx are up to date */
     bp_moments moments; /* [layout.floats] each */
-    float *gradient;    /* [layout.floats], dJ/dW and dJ/db of the separate calls; sums of long chains */
+    float *gradient;    /* [layout.floats], dJ/dW and dJ/db of the separate calls and of split steps; else sums of long chains */
+    double *squares;    /* [plan.tiles], sum of squares of each tile of it, where the plan clips */
     float *snapshot;    /* [layout.floats], parameters of the last epoch's end */
     float *best;        /* [layout.floats], parameters of the best epoch */
 
@@ -86,6 +97,7 @@ struct bp_trainer {
     bp_gradients gradients;
     bp_slot *slot; /* [threads] */
 
+    bp_group group;   /* the running minibatch's place in its update */
     uint64_t updates; /* made so far */
     bp_update update; /* numbers of the running one */
     size_t rows;      /* of the minibatch in the separate calls */
@@ -123,7 +135,7 @@ bool bp_phase_loss_is_finite(const bp_trainer *trainer, bp_member member);
 /* The tiles phase of one member, which helps others when it has finished: trainer->update holds its numbers. */
 void bp_phase_tiles(bp_trainer *trainer, bp_member member, size_t m);
 
-/* The update of one member's tiles from trainer->gradient. */
+/* The update of one member's tiles from trainer->gradient, behind a barrier: clipped, where the plan says so. */
 void bp_phase_apply(bp_trainer *trainer, bp_member member);
 
 /* A gradient of that layer, counted from 0, is not finite. */

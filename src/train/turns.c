@@ -7,8 +7,8 @@
 
 #include "error.h"
 #include "examples.h"
-#include "fit.h"
 #include "float_state.h"
+#include "run.h"
 #include "size.h"
 
 /* Least microseconds of work in all: OpenMP's threads sleep where the caller was busy with other things since the last call,
@@ -35,20 +35,17 @@ typedef struct call {
 
 /* ---------------------------------------------------------------------------------------------------------- one turn */
 
-/* Steps on all rows, a minibatch at a time. Of one step, the mean of J is J to the bit. */
+/* Steps on all rows, those of one update at a time. */
 static bp_status step_through(bp_trainer *trainer, const bp_examples *examples, double *J)
 {
     bp_run run = {.trainer = trainer, .examples = examples, .rows = examples->rows, .threads = 1};
-    double mean = 0.0;
+    uint64_t steps = bp_run_steps(trainer, run.rows);
 
-    for (uint64_t row = 0; row < run.rows; run.first++) {
-        uint64_t m = bp_size_min(trainer->plan.batch, run.rows - row);
-        run.end = run.first + 1;
+    for (; run.first < steps; run.first = run.end) {
+        run.end = run.first + bp_size_min(trainer->plan.group, steps - run.first);
         BP_TRY(bp_run_alone(&run));
-        row += m;
-        mean += (run.cost - mean) * ((double)m / (double)row);
     }
-    *J = mean;
+    *J = run.cost;
     return BP_OK;
 }
 

@@ -205,3 +205,30 @@ Test(updates, scaling_is_a_product_and_says_what_overflows)
         cr_assert(tables[t]->scale(32, 4, g), "%s", tables[t]->name);
     }
 }
+
+/* 16 lanes, folded 8, 4, 2, 1 apart. */
+static double squares_in_lanes(size_t count, const float *g)
+{
+    double lane[16] = {0};
+
+    for (size_t i = 0; i < count; i++)
+        lane[i % 16] += (double)g[i] * (double)g[i];
+    for (size_t apart = 8; apart; apart /= 2)
+        for (size_t j = 0; j < apart; j++)
+            lane[j] += lane[j + apart];
+    return lane[0];
+}
+
+Test(updates, squares_are_summed_in_lanes_by_every_table)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t all = tables_here(tables);
+    float g[COUNT];
+
+    fill(g, COUNT, FILL_ORDINARY, 7);
+    g[5] = 3e30f;
+    g[50] = 1e-30f;
+    for (size_t t = 0; t < all; t++)
+        for (size_t count = 32; count <= COUNT; count += 32)
+            cr_assert_eq(tables[t]->squares(count, g), squares_in_lanes(count, g), "%s, %zu", tables[t]->name, count);
+}

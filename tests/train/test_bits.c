@@ -108,6 +108,35 @@ Test(bits, of_weighted_rows_do_not_depend_on_them_either)
     }
 }
 
+/* Ways of a step that is not the usual one. */
+static void ask(bp_settings *settings, const char *option)
+{
+    if (strcmp(option, "split") == 0) {
+        settings->clip_norm = 0.05;
+        settings->accumulate = 3;
+    }
+}
+
+static void check_option(const char *option)
+{
+    for (size_t number = 0; number < WORKLOADS; number += 2) {
+        problem p = workload_problem(number);
+        float *without = problem_fitted(&p, &p.settings, p.examples);
+        ask(&p.settings, option);
+        float *with = problem_fitted(&p, &p.settings, p.examples);
+        cr_assert_neq(memcmp(with, without, 30 * sizeof *with), 0, "%s changes nothing", option);
+        check_every_way(&p, p.examples, 3);
+        free(with);
+        free(without);
+        problem_free(&p);
+    }
+}
+
+Test(bits, of_clipped_and_accumulated_gradients_do_not_depend_on_them_either)
+{
+    check_option("split");
+}
+
 Test(bits, of_bytes_are_those_of_the_same_numbers_as_floats)
 {
     problem p = problem_create(problem_settings((uint32_t[]){40}, 1, BP_RELU, BP_CROSS_ENTROPY, BP_ADAM), 67, 4, 90, 3);

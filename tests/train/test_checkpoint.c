@@ -135,6 +135,22 @@ static void check_every_step(bp_optimizer optimizer, double momentum, bp_precisi
     problem_free(&p);
 }
 
+Test(checkpoint, between_updates_of_several_minibatches_goes_on_to_the_same_bits, .init = scratch_begin, .fini = scratch_end)
+{
+    problem p = subject(BP_ADAM, 0);
+    p.settings.accumulate = 2;
+    p.settings.clip_norm = 0.1;
+    session whole = session_begin(&p);
+    bp_progress wanted;
+
+    cr_assert_eq(fit(&whole, &wanted, NULL), BP_OK);
+    for (uint64_t step = 1; step <= STEPS * EPOCHS; step++)
+        if (step % STEPS % 2 == 0)
+            check_interrupted(&p, step, &whole, &wanted);
+    session_end(&whole);
+    problem_free(&p);
+}
+
 Test(checkpoint, of_every_step_goes_on_to_the_same_bits, .init = scratch_begin, .fini = scratch_end)
 {
     check_every_step(BP_SGD, 0, BP_F32);

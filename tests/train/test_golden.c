@@ -13,19 +13,22 @@
 enum { ROWS = 333, INPUTS = 37, OUTPUTS = 5 };
 
 typedef struct golden {
-    const char *activation, *loss, *optimizer, *schedule, *precision;
+    const char *activation, *loss, *optimizer, *schedule, *precision, *option, *value; /* option "": none */
     const char *digits;
 } golden;
 
 static const golden recorded[] = {
-    {"identity", "squared_error", "sgd", "constant", "f32", "fe5825167b1587bb86750f863149b48e"},
-    {"relu", "cross_entropy", "sgd", "linear:warmup=5", "f32", "cc364d881a172d1528efa9508cd6b679"},
-    {"leaky_relu", "binary_cross_entropy", "adam", "cosine:warmup=3", "f32", "f294df016fb1cf8d04a0348dc022fb94"},
-    {"sigmoid", "cross_entropy", "adamw", "cosine", "f32", "2b625caf0e9cdb6c716d3f810abb597c"},
-    {"tanh", "squared_error", "adam", "linear", "f32", "a31c6b5e218dfd5d1d6c32b144df4635"},
-    {"relu", "cross_entropy", "adam", "cosine", "bf16", "4673848e446f825e82fafc17e10f5540"},
-    {"tanh", "squared_error", "sgd", "constant", "bf16x2", "d888ee345fe7f7ca02937205d11ffa54"},
-    {"leaky_relu", "cross_entropy", "adamw", "linear:warmup=2", "bf16x3", "906402aa7b4073deaa855891516131b5"},
+    {"identity", "squared_error", "sgd", "constant", "f32", "", "", "fe5825167b1587bb86750f863149b48e"},
+    {"relu", "cross_entropy", "sgd", "linear:warmup=5", "f32", "", "", "cc364d881a172d1528efa9508cd6b679"},
+    {"leaky_relu", "binary_cross_entropy", "adam", "cosine:warmup=3", "f32", "", "", "f294df016fb1cf8d04a0348dc022fb94"},
+    {"sigmoid", "cross_entropy", "adamw", "cosine", "f32", "", "", "2b625caf0e9cdb6c716d3f810abb597c"},
+    {"tanh", "squared_error", "adam", "linear", "f32", "", "", "a31c6b5e218dfd5d1d6c32b144df4635"},
+    {"relu", "cross_entropy", "adam", "cosine", "bf16", "", "", "4673848e446f825e82fafc17e10f5540"},
+    {"tanh", "squared_error", "sgd", "constant", "bf16x2", "", "", "d888ee345fe7f7ca02937205d11ffa54"},
+    {"leaky_relu", "cross_entropy", "adamw", "linear:warmup=2", "bf16x3", "", "", "906402aa7b4073deaa855891516131b5"},
+    {"tanh", "squared_error", "sgd", "step:every=1,factor=0.5", "f32", "clip-norm", "0.1", "c75395948dda72f2bf975eea181a6af9"},
+    {"relu", "cross_entropy", "adam", "exponential", "f32", "accumulate", "3", "077f27c9e92c6af8d01a6aec10b6668b"},
+    {"sigmoid", "binary_cross_entropy", "sgd", "constant", "bf16", "clip-norm", "0.05", "3707336c63547f8fc27dda894d2743c5"},
 };
 
 static void set(bp_settings *settings, const char *key, const char *text)
@@ -49,6 +52,8 @@ static bp_settings settings_of(const golden *g)
     set(&settings, "batch-size", "50");
     set(&settings, "epochs", "4");
     set(&settings, "seed", "12345678901");
+    if (*g->option)
+        set(&settings, g->option, g->value);
     return settings;
 }
 
@@ -92,8 +97,8 @@ Test(golden, training_gives_the_bits_that_were_written_down)
     for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
         char digits[BP_HASH_DIGITS + 1];
         train(&recorded[i], digits);
-        cr_expect_str_eq(digits, recorded[i].digits, "%s, %s, %s, %s, %s: %s", recorded[i].activation, recorded[i].loss,
-                         recorded[i].optimizer, recorded[i].schedule, recorded[i].precision, digits);
+        cr_expect_str_eq(digits, recorded[i].digits, "%s, %s, %s, %s, %s %s: %s", recorded[i].activation, recorded[i].loss,
+                         recorded[i].optimizer, recorded[i].schedule, recorded[i].precision, recorded[i].option, digits);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "../tables/table_data.h"
 #include "../tables/table_gradients.h"
 #include "../tables/table_restarts.h"
+#include "../tables/table_splits.h"
 #include "../tables/table_trajectories.h"
 #include "helper_bounds.h"
 #include "helper_engine.h"
@@ -135,13 +136,13 @@ static int look(void *context, const bp_progress *progress)
     return 0;
 }
 
-static void assert_last_weights(const bp_network *network, const table_trajectory *t, size_t case_number)
+static void assert_last_weights(const bp_network *network, const double *wanted, size_t case_number)
 {
     float weights[TABLE_PARAMETERS];
     get_weights(network, weights);
     for (size_t p = 0; p < TABLE_PARAMETERS; p++)
-        cr_assert(fabs((double)weights[p] - t->weights[p]) < 1e-5 * (1 + fabs(t->weights[p])),
-                  "trajectory %zu: parameter %zu is %.9g, not %.9g", case_number, p, (double)weights[p], t->weights[p]);
+        cr_assert(fabs((double)weights[p] - wanted[p]) < 1e-5 * (1 + fabs(wanted[p])),
+                  "trajectory %zu: parameter %zu is %.9g, not %.9g", case_number, p, (double)weights[p], wanted[p]);
 }
 
 static bp_examples *examples_of(bp_loss loss)
@@ -170,7 +171,7 @@ Test(tables, two_hundred_steps_agree_for_every_optimizer_and_schedule)
                      BP_OK, "%s", error.text);
         cr_assert_eq(progress.step, TABLE_STEPS);
         cr_assert_eq(w.looked, TABLE_LOOKS, "trajectory %zu was looked at %zu times", i, w.looked);
-        assert_last_weights(network, t, i);
+        assert_last_weights(network, t->weights, i);
         bp_examples_free(examples);
         bp_trainer_free(trainer);
         bp_network_free(network);
@@ -193,7 +194,32 @@ Test(tables, two_hundred_steps_of_the_callers_agree)
                                          NULL, NULL, NULL),
                          BP_OK);
         }
-        assert_last_weights(network, t, i);
+        assert_last_weights(network, t->weights, i);
+        bp_trainer_free(trainer);
+        bp_network_free(network);
+    }
+}
+
+Test(tables, clipped_and_accumulated_gradients_agree)
+{
+    for (size_t i = 0; i < COUNT(table_splits); i++) {
+        const table_split *t = &table_splits[i];
+        bp_settings settings =
+            trajectory_settings(&(table_trajectory){.activation = BP_TANH, .loss = BP_SQUARED_ERROR, .optimizer = t->optimizer});
+        settings.learning_rate = t->rate;
+        settings.momentum = t->momentum;
+        settings.weight_decay = t->weight_decay;
+        settings.clip_norm = t->clip_norm;
+        settings.accumulate = t->accumulate;
+        bp_network *network = network_with(&settings, TABLE_INPUTS, TABLE_OUTPUTS, table_weights);
+        bp_trainer *trainer = trainer_with(network, &settings);
+        bp_examples *examples = examples_of(BP_SQUARED_ERROR);
+        bp_error error;
+
+        cr_assert_eq(bp_trainer_fit(trainer, NULL, examples, (bp_rows){0}, NULL, (bp_rows){0}, NULL, NULL, &error), BP_OK, "%s",
+                     error.text);
+        assert_last_weights(network, t->weights, i);
+        bp_examples_free(examples);
         bp_trainer_free(trainer);
         bp_network_free(network);
     }
