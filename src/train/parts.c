@@ -14,7 +14,7 @@
 #include "loss.h"
 #include "run.h"
 #include "size.h"
-#include "split.h"
+#include "split_step.h"
 
 static bp_status expect_stage(const bp_trainer *trainer, bp_stage stage, const char *call, const char *before, bp_error *error)
 {

@@ -8,7 +8,7 @@
 
 #include "grid.h"
 #include "size.h"
-#include "split.h"
+#include "split_step.h"
 #include "tiny.h"
 #include "trainer.h"
 

@@ -7,8 +7,8 @@
  *      ------------------------------------------------------------------------------------------------------------ barrier
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef BP_SPLIT_H
-#define BP_SPLIT_H
+#ifndef BP_SPLIT_STEP_H
+#define BP_SPLIT_STEP_H
 
 #include "trainer.h"
 

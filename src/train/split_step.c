@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "split.h"
+#include "split_step.h"
 
 #include <math.h>
 #include <string.h>
