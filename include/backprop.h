@@ -262,7 +262,8 @@ typedef struct bp_rows {
 /* Columns of inputs, targets and perhaps weights, each in a type of its own, as the file has them. */
 typedef struct bp_dataset bp_dataset;
 
-/* Reads a file whole. By its name: .csv, .tsv, .npy, *-ubyte or .idx, each also with .gz; "-" is CSV on standard input. Settings
+/* Reads a file whole. By its name: .csv, .tsv, .npy, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
+ * input. Settings
  * used: target, target-file, ignore-columns, weight-column, categorical, header, task. An IDX file of images finds its
  * labels by name. A target that is missing is an error that lists the columns, unless `target_optional`. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
@@ -292,6 +293,10 @@ BP_API bp_status bp_dataset_column(const bp_dataset *dataset, uint64_t column, b
 BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity,
                                  bp_error *error);
 
+/* Writes a .bpd file (docs/bpd-format.md): all columns with their types, names and categories, as they were read, and
+ * which of them are targets. Read again it is the same data set. Replaced atomically and durably, or left as it
+ * was. */
+BP_API bp_status bp_dataset_pack(const bp_dataset *dataset, const char *path, bp_error *error);
 BP_API void bp_dataset_free(bp_dataset *dataset);
 
 /* Splits rows 0 ... rows - 1 of `dataset` in training and validation rows by settings.validation_split and seed,

@@ -14,6 +14,7 @@ const bp_option bp_option_table[BP_OPTIONS] = {
     [BP_OPTION_FROM] = {"from", 0, "MODEL", NULL, "begin with this model's network and encoder"},
     [BP_OPTION_OUTPUT_MODEL] = {"output", 'o', "FILE", "model.safetensors", "the model"},
     [BP_OPTION_OUTPUT_CSV] = {"output", 'o', "FILE", NULL, "predictions as CSV, instead of standard output"},
+    [BP_OPTION_OUTPUT_BPD] = {"output", 'o', "FILE.bpd", NULL, "the file to write"},
     [BP_OPTION_CHECKPOINT] = {"checkpoint", 0, "FILE", NULL, "save what is needed to go on, now and then and when interrupted"},
     [BP_OPTION_CHECKPOINT_EVERY] = {"checkpoint-every", 0, "Nepoch|Nsteps|Ns", "60s", "how often, in epochs, steps or seconds"},
     [BP_OPTION_RESUME] = {"resume", 0, NULL, NULL, "go on from --checkpoint, if it is there"},

@@ -10,6 +10,8 @@
 #ifndef BP_FILE_H
 #define BP_FILE_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -19,6 +21,7 @@
 typedef struct bp_file_calls {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*read)(int fd, void *buffer, size_t size);
+    ssize_t (*pread)(int fd, void *buffer, size_t size, off_t offset);
     ssize_t (*write)(int fd, const void *bytes, size_t size);
     int (*fsync)(int fd);
     int (*fstat)(int fd, struct stat *status);
@@ -34,12 +37,18 @@ extern const bp_file_calls bp_file_system;
 /* &bp_file_system, but for tests that make a call fail. */
 extern const bp_file_calls *bp_file_table;
 
+/* The table's open, again where a signal came between; not inherited by other programs. -1 and errno where refused. */
+int bp_file_open(const char *path, int flags, mode_t mode);
+
 /* Opens a file for reading. BP_IO where the system refuses, BP_BAD_FILE for a directory. Give *fd to bp_file_close.
  * *size, unless NULL: the bytes of a regular file, 0 of anything else. */
 bp_status bp_file_open_read(const char *path, int *fd, uint64_t *size, bp_error *error);
 
 /* Reads until `size` bytes are there or the file ends: *got < size only at the end. `path` is for the message. */
 bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const char *path, bp_error *error);
+
+/* All `size` bytes from `offset` on; the file's own offset stays. BP_BAD_FILE where the file ends before. Any thread. */
+bp_status bp_file_read_at(int fd, uint64_t offset, void *buffer, size_t size, const char *path, bp_error *error);
 
 /* A close after reading: nothing in it can be lost. */
 void bp_file_close(int fd);
@@ -59,5 +68,23 @@ typedef struct bp_file_piece {
  * file, a link to nothing included. BP_IO leaves the old file, but for one case that the text names: the directory could
  * not be synced after the rename; then the new file is in place and whole. */
 bp_status bp_file_replace(const char *path, const bp_file_piece *pieces, size_t count, bp_error *error);
+
+/* The same for content that comes piece by piece: begin, writes, then commit or abandon; a begin that failed needs neither,
+ * nor does a commit, whatever came of it. `path` must outlive it. */
+typedef struct bp_replacement {
+    const char *name;         /* as the caller has it, for messages */
+    char target[PATH_MAX];    /* the file itself, links resolved */
+    char directory[PATH_MAX]; /* with its last '/' unless it is "." */
+    char temporary[PATH_MAX + 64];
+    mode_t mode;
+    bool exists;
+    int fd;
+    int directory_fd;
+} bp_replacement;
+
+bp_status bp_replacement_begin(bp_replacement *replacement, const char *path, bp_error *error);
+bp_status bp_replacement_write(bp_replacement *replacement, const void *data, size_t size, bp_error *error);
+bp_status bp_replacement_commit(bp_replacement *replacement, bp_error *error);
+void bp_replacement_abandon(bp_replacement *replacement);
 
 #endif

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpd.h"
 #include "error.h"
+#include "file.h"
 #include "float_state.h"
 #include "memory.h"
 #include "size.h"
@@ -31,10 +33,18 @@ bp_status bp_dataset_new(const char *path, const bp_allocator *allocator, bp_dat
     return BP_OK;
 }
 
+void bp_dataset_close(bp_dataset *dataset)
+{
+    if (dataset->bpd)
+        bp_file_close(dataset->bpd->fd);
+    dataset->bpd = NULL;
+}
+
 void bp_dataset_free(bp_dataset *dataset)
 {
     if (!dataset)
         return;
+    bp_dataset_close(dataset);
     bp_allocator memory = dataset->pool.allocator;
     bp_pool_release(&dataset->pool);
     bp_release(&memory, dataset, sizeof *dataset);

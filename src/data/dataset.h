@@ -27,6 +27,8 @@ typedef struct bp_column {
     size_t category_count;
 } bp_column;
 
+typedef struct bp_bpd bp_bpd;
+
 struct bp_dataset {
     bp_pool pool; /* all that the readers allocated */
     uint64_t rows;
@@ -36,10 +38,14 @@ struct bp_dataset {
     bool numbered;         /* inputs are named x1, x2, ... by their places: all of them or none fit an encoder */
     char *path;            /* for messages */
     const uint64_t *lines; /* [rows], where each row begins in its text file; NULL where it is none */
+    bp_bpd *bpd;           /* the file that is still open, and holds the columns' data; NULL: memory holds all */
 };
 
 /* An empty data set; the readers fill it. */
 bp_status bp_dataset_new(const char *path, const bp_allocator *allocator, bp_dataset **result, bp_error *error);
+
+/* Closes the file that it was read from. */
+void bp_dataset_close(bp_dataset *dataset);
 
 /* The columns, all bits 0. */
 bp_status bp_dataset_make_columns(bp_dataset *dataset, uint64_t count, bp_error *error);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpd.h"
 #include "csv.h"
 #include "error.h"
 #include "file.h"
@@ -146,8 +147,17 @@ static bp_status refuse_format(const char *path, bp_error *error)
 
     BP_TRY(bp_file_open_read(path, &fd, NULL, error));
     bp_file_close(fd);
-    return bp_fail(error, BP_BAD_FILE,
-                   "%s: its name does not tell what it is: .csv, .tsv, .npy, *-ubyte and .idx are read, each also with .gz", path);
+    return bp_fail(
+        error, BP_BAD_FILE,
+        "%s: its name does not tell what it is: .csv, .tsv, .npy, *-ubyte and .idx are read, each also with .gz, and .bpd", path);
+}
+
+static bp_status read_packed(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
+                             bp_error *error)
+{
+    if (settings->target_file[0])
+        return bp_fail(error, BP_INVALID, "%s: a .bpd file holds its targets: target-file belongs to packing", path);
+    return bp_bpd_read(path, allocator, result, error);
 }
 
 static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
@@ -163,6 +173,8 @@ static bp_status read_by_name(const char *path, const bp_settings *settings, boo
         return bp_npy_read(path, settings, lenient, allocator, result, error);
     if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))
         return bp_idx_read(path, settings, lenient, allocator, result, error);
+    if (ends_with(path, strlen(path), ".bpd"))
+        return read_packed(path, settings, allocator, result, error);
     return refuse_format(path, error);
 }
 

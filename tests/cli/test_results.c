@@ -279,3 +279,14 @@ Test(results, classes_have_an_accuracy_by_any_loss)
     json_decref(object);
     run_program(2, "train data.csv --target class --loss squared_error --metric rmse -o model");
 }
+
+Test(results, a_packed_table_trains_to_the_same_model)
+{
+    write_values("data.csv", 300, 1);
+    run_program(0, "pack data.csv -o data.bpd");
+    run_program(0, "train data.csv --target y --epochs 3 -o csv.safetensors -q");
+    run_program(0, "train data.bpd --target y --epochs 3 -o bpd.safetensors -q");
+    cr_assert(same_bytes("csv.safetensors", "bpd.safetensors"));
+    run_program(2, "pack data.csv");
+    run_program(2, "pack data.csv -o data.bin");
+}

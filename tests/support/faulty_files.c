@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _DEFAULT_SOURCE /* lstat */
+#define _XOPEN_SOURCE 700 /* lstat, pread */
 #include "faulty_files.h"
 
 #include <errno.h>
@@ -35,6 +35,11 @@ static int faulty_open(const char *path, int flags, mode_t mode)
 static ssize_t faulty_read(int fd, void *buffer, size_t size)
 {
     return fails(true) ? -1 : read(fd, buffer, portion(size));
+}
+
+static ssize_t faulty_pread(int fd, void *buffer, size_t size, off_t offset)
+{
+    return fails(true) ? -1 : pread(fd, buffer, portion(size), offset);
 }
 
 static ssize_t faulty_write(int fd, const void *bytes, size_t size)
@@ -100,6 +105,7 @@ static int faulty_close(int fd)
 static const bp_file_calls faulty_calls = {
     .open = faulty_open,
     .read = faulty_read,
+    .pread = faulty_pread,
     .write = faulty_write,
     .fsync = faulty_fsync,
     .fstat = faulty_fstat,
