@@ -263,9 +263,8 @@ typedef struct bp_rows {
 typedef struct bp_dataset bp_dataset;
 
 /* Reads a file whole. By its name: .csv, .tsv, .npy, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
- * input. Settings
- * used: target, target-file, ignore-columns, weight-column, categorical, header, task. An IDX file of images finds its
- * labels by name. A target that is missing is an error that lists the columns, unless `target_optional`. */
+ * input. Settings used: target, target-file, ignore-columns, weight-column, categorical, header, task. An IDX file of images finds
+ * its labels by name. A target that is missing is an error that lists the columns, unless `target_optional`. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
 
