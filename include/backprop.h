@@ -128,7 +128,9 @@ typedef enum bp_metric {
     BP_METRIC_R2
 } bp_metric;
 
-typedef enum bp_shuffle { BP_SHUFFLE_FULL, BP_SHUFFLE_NONE } bp_shuffle;
+/* The order of an epoch. blocks: rows 0 ... 8191 of the data set are a block, the next 8192 another; blocks come in random turns, and
+ * the chosen rows of each in random places within it. It is the order for data larger than memory, and means the same in memory. */
+typedef enum bp_shuffle { BP_SHUFFLE_FULL, BP_SHUFFLE_NONE, BP_SHUFFLE_BLOCKS } bp_shuffle;
 
 /* How a product of matrices takes its f32 operands: as they are, or rounded to bf16, or split into sums of two or three bf16 terms,
  * t0 = bf16(x), t1 = bf16(x - t0), t2 = bf16(x - t0 - t1), each to nearest, ties to even. Products of terms and their sums are

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpd.h"
 #include "error.h"
 #include "evaluate.h"
 #include "examples.h"
@@ -51,6 +52,21 @@ static bp_status check_fingerprint(const bp_fit *fit, char now[BP_HASH_DIGITS + 
     return BP_OK;
 }
 
+static size_t block_bytes(const bp_fit *fit)
+{
+    return 2 * (size_t)fit->blocks.count * sizeof *fit->blocks.turns; /* less than the order's */
+}
+
+static bp_status take_blocks(bp_fit *fit, bp_error *error)
+{
+    fit->blocks.count = (fit->training->rows - 1) / BP_BPD_ROWS + 1;
+    fit->blocks.turns = bp_allocate(&fit->trainer->allocator, block_bytes(fit));
+    if (!fit->blocks.turns)
+        return bp_fail(error, BP_NO_MEMORY, "the order of %llu blocks: memory was refused", (unsigned long long)fit->blocks.count);
+    fit->blocks.ends = fit->blocks.turns + fit->blocks.count;
+    return BP_OK;
+}
+
 static bp_status take_memory(bp_fit *fit, bp_error *error)
 {
     bp_trainer *trainer = fit->trainer;
@@ -60,6 +76,8 @@ static bp_status take_memory(bp_fit *fit, bp_error *error)
         !(fit->order = bp_allocate(&trainer->allocator, bytes)))
         return bp_fail(error, BP_NO_MEMORY, "the order of %llu rows: memory was refused",
                        (unsigned long long)fit->training_rows.count);
+    if (trainer->settings.shuffle == BP_SHUFFLE_BLOCKS)
+        BP_TRY(take_blocks(fit, error));
     if (!fit->validation)
         return BP_OK;
     return bp_workspace_create(trainer->network, trainer->plan.threads, (bp_isa)trainer->settings.isa, &trainer->allocator,
@@ -137,6 +155,7 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
 void bp_fit_end(bp_fit *fit)
 {
     bp_workspace_free(fit->workspace);
+    bp_release(&fit->trainer->allocator, fit->blocks.turns, block_bytes(fit));
     bp_release(&fit->trainer->allocator, fit->order, fit->training_rows.count * sizeof *fit->order);
     fit->trainer->total_updates = 0;
 }
@@ -145,10 +164,14 @@ void bp_fit_order(bp_fit *fit)
 {
     bp_trainer *trainer = fit->trainer;
     const bp_settings *settings = &trainer->settings;
+    const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
+    bp_shuffle shuffle = (bp_shuffle)settings->shuffle;
 
     trainer->order_began = bp_clock();
-    bp_sampler_order(fit->trainer->plan.arithmetic.kernels, fit->training_rows, (bp_shuffle)settings->shuffle, settings->seed,
-                     trainer->fit.epoch, fit->order);
+    if (fit->blocks.count)
+        bp_sampler_blocks(kernels, fit->training_rows, shuffle, settings->seed, trainer->fit.epoch, &fit->blocks, fit->order);
+    else
+        bp_sampler_order(kernels, fit->training_rows, shuffle, settings->seed, trainer->fit.epoch, fit->order);
     trainer->order_ended = bp_clock();
 }
 

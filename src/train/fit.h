@@ -6,6 +6,7 @@
 
 #include "pace.h"
 #include "run.h"
+#include "sampler.h"
 
 typedef struct bp_fit {
     bp_trainer *trainer;
@@ -17,6 +18,7 @@ typedef struct bp_fit {
     bp_callbacks callbacks;
     bp_workspace *workspace; /* NULL where there is no validation */
     uint64_t *order;         /* [training_rows.count] */
+    bp_block_order blocks;   /* where they are shuffled by blocks */
     uint64_t steps;          /* of an epoch */
     bp_pace pace;
     double started;

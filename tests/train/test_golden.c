@@ -29,6 +29,7 @@ static const golden recorded[] = {
     {"tanh", "squared_error", "sgd", "step:every=1,factor=0.5", "f32", "clip-norm", "0.1", "c75395948dda72f2bf975eea181a6af9"},
     {"relu", "cross_entropy", "adam", "exponential", "f32", "accumulate", "3", "077f27c9e92c6af8d01a6aec10b6668b"},
     {"sigmoid", "binary_cross_entropy", "sgd", "constant", "bf16", "clip-norm", "0.05", "3707336c63547f8fc27dda894d2743c5"},
+    {"tanh", "squared_error", "sgd", "constant", "f32", "shuffle", "blocks", "5ceefe208823627a8e418f6ebf168595"},
 };
 
 static void set(bp_settings *settings, const char *key, const char *text)
