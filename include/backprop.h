@@ -87,6 +87,7 @@ typedef struct bp_allocator {
 typedef enum bp_task { BP_TASK_AUTO, BP_TASK_REGRESSION, BP_TASK_BINARY, BP_TASK_MULTICLASS } bp_task;
 typedef enum bp_scale { BP_SCALE_AUTO, BP_SCALE_STANDARD, BP_SCALE_RANGE, BP_SCALE_NONE } bp_scale;
 typedef enum bp_header { BP_HEADER_AUTO, BP_HEADER_YES, BP_HEADER_NO } bp_header;
+typedef enum bp_decimal { BP_DECIMAL_POINT, BP_DECIMAL_COMMA } bp_decimal;
 
 /* g(z) and g'(z):  identity z, 1 | relu z > 0 ? z : 0, z > 0 | leaky_relu z > 0 ? z : z / 100, z > 0 ? 1 : 1 / 100
  *                  sigmoid 1 / (1 + e^-z), a (1 - a) | tanh, 1 - a^2                       (torch.nn's, with its defaults) */
@@ -169,7 +170,10 @@ typedef struct bp_settings {
     char ignore_columns[BP_TEXT_MAX]; /* NAME[,NAME] */
     char weight_column[BP_TEXT_MAX];  /* NAME */
     char categorical[BP_TEXT_MAX];    /* NAME[,NAME] */
+    char delimiter[BP_TEXT_MAX];      /* of CSV: "auto", "tab", or a character */
+    char missing[BP_TEXT_MAX];        /* of CSV: TEXT[,TEXT] */
     int32_t header;                   /* bp_header */
+    int32_t decimal;                  /* of CSV: bp_decimal */
     int32_t scale;                    /* bp_scale */
     int32_t task;                     /* bp_task */
     double validation_split;          /* [0, 1); 0: none */
@@ -265,8 +269,9 @@ typedef struct bp_rows {
 typedef struct bp_dataset bp_dataset;
 
 /* Reads a file whole. By its name: .csv, .tsv, .npy, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
- * input. Settings used: target, target-file, ignore-columns, weight-column, categorical, header, task. An IDX file of images finds
- * its labels by name. A target that is missing is an error that lists the columns, unless `target_optional`. */
+ * input. Settings used: target, target-file, ignore-columns, weight-column, categorical, delimiter, decimal, missing, header, task,
+ * and threads for CSV. An IDX file of images finds its labels by name. A target that is missing is an error that lists the columns,
+ * unless `target_optional`. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
 

@@ -18,4 +18,7 @@ const bp_setting *bp_setting_find(const char *key, size_t *index);
 /* Whether bp_settings_set was called for that key. */
 bool bp_settings_given(const bp_settings *settings, const char *key);
 
+/* Refuses a delimiter that numbers, quotes and line ends are made of. bp_settings_check does so too. */
+bp_status bp_settings_check_delimiter(const bp_settings *settings, bp_error *error);
+
 #endif

@@ -122,6 +122,22 @@ static bp_status check_batch(const bp_settings *settings, bp_error *error)
     return BP_OK;
 }
 
+bp_status bp_settings_check_delimiter(const bp_settings *settings, bp_error *error)
+{
+    const char *text = settings->delimiter;
+
+    if (strcmp(text, "auto") == 0 || strcmp(text, "tab") == 0)
+        return BP_OK;
+    bool letter = (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z');
+    if (!text[0] || text[1] || (unsigned char)text[0] >= 0x80 || letter || strchr("0123456789+-.\"\r\n", text[0]))
+        return bp_fail(
+            error, BP_INVALID,
+            "delimiter '%.100s': expected auto, tab, or one ASCII character that is no letter, digit, sign, point or quote", text);
+    if (text[0] == ',' && settings->decimal == BP_DECIMAL_COMMA)
+        return bp_fail(error, BP_INVALID, "delimiter and decimal cannot both be a comma");
+    return BP_OK;
+}
+
 static BP_OUT_OF_LINE bp_status check_all(const bp_settings *settings, bp_error *error)
 {
     bp_settings full;
@@ -132,6 +148,7 @@ static BP_OUT_OF_LINE bp_status check_all(const bp_settings *settings, bp_error 
     bp_settings_complete(settings, &full);
     for (size_t i = 0; i < BP_SETTINGS; i++)
         BP_TRY(check_entry(&bp_setting_table[i], &full, error));
+    BP_TRY(bp_settings_check_delimiter(&full, error));
     BP_TRY(check_optimizer(&full, error));
     BP_TRY(check_loss(&full, error));
     BP_TRY(check_metric(&full, error));

@@ -85,6 +85,12 @@ const bp_setting_entry bp_setting_table[] = {
      FIELD(clip_norm), .kind = BP_KIND_REAL, .max = 1e30},
     {SHOW("accumulate", "N", "1", "minibatches whose gradients make one update", 1), FIELD(accumulate), .kind = BP_KIND_COUNT,
      .min = 1, .max = 16777215},
+    {SHOW("delimiter", "auto|tab|CHARACTER", "auto", "between a CSV file's fields; auto: tab, ';', '|' or ',', by its first rows",
+          1),
+     FIELD(delimiter), .kind = BP_KIND_TEXT},
+    {SHOW("decimal", "point|comma", "point", "in front of a CSV file's fractions", 1), FIELD(decimal), .kind = BP_KIND_CHOICE},
+    {SHOW("missing", "TEXT[,TEXT...]", "NA,nan,null,?", "what stands for a missing value in CSV, as an empty field always does", 1),
+     FIELD(missing), .kind = BP_KIND_TEXT},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

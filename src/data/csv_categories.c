@@ -1,177 +1,194 @@
-/* The distinct texts of a column: found by hashing, numbered as they come, then sorted.
- *
- * SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "csv_categories.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "csv_column.h"
 #include "error.h"
 #include "hash.h"
 #include "memory.h"
 #include "size.h"
 
 #define CATEGORIES_MAX ((size_t)INT32_MAX)
+#define FIRST_ENTRIES ((size_t)32) /* a table may have thousands of columns of text */
+#define FIRST_TEXT ((size_t)512)
+#define TIMES 4 /* that a set grows at once: each growth stops the team */
 
-typedef struct entry {
+int32_t bp_csv_set_number(bp_csv_set *set, bp_csv_field field)
+{
+    uint32_t hash = (uint32_t)XXH3_64bits(field.text, field.length);
+    size_t mask = 2 * set->capacity - 1, slot;
+
+    if (set->capacity == 0)
+        return BP_CSV_SET_FULL;
+    for (slot = hash & mask; set->slots[slot]; slot = (slot + 1) & mask) {
+        const bp_csv_entry *e = &set->entries[set->slots[slot] - 1];
+        if (e->hash == hash && e->length == field.length && memcmp(set->text + e->begin, field.text, field.length) == 0)
+            return (int32_t)(set->slots[slot] - 1);
+    }
+    if (set->count == set->capacity || field.length > set->text_bytes - set->text_used)
+        return BP_CSV_SET_FULL;
+    memcpy(set->text + set->text_used, field.text, field.length);
+    set->entries[set->count] = (bp_csv_entry){set->text_used, (uint32_t)field.length, hash};
+    set->text_used += field.length;
+    set->slots[slot] = (uint32_t)++set->count;
+    return (int32_t)(set->count - 1);
+}
+
+bool bp_csv_set_is_filling(const bp_csv_set *set)
+{
+    return set->count >= set->capacity / 2 || set->text_used >= set->text_bytes / 2;
+}
+
+static void place(bp_csv_set *set, uint32_t number)
+{
+    size_t mask = 2 * set->capacity - 1, slot = set->entries[number].hash & mask;
+
+    while (set->slots[slot])
+        slot = (slot + 1) & mask;
+    set->slots[slot] = number + 1;
+}
+
+static bp_status widen_entries(bp_csv_set *set, const bp_allocator *allocator, bp_error *error)
+{
+    size_t wider = set->capacity ? TIMES * set->capacity : FIRST_ENTRIES, bytes = set->capacity * sizeof *set->entries;
+    void *entries = set->entries;
+
+    if (set->capacity > CATEGORIES_MAX / TIMES)
+        return bp_fail(error, BP_BAD_FILE, "a column of more than %zu categories", set->capacity);
+    uint32_t *slots = bp_allocate_zeroed(allocator, 2 * wider * sizeof *slots);
+    bp_status status = slots ? BP_OK : bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", 2 * wider * sizeof *slots);
+    if (status == BP_OK)
+        status = bp_grow(allocator, &entries, &bytes, wider * sizeof *set->entries, error);
+    if (status != BP_OK) {
+        bp_release(allocator, slots, 2 * wider * sizeof *slots);
+        return status;
+    }
+    bp_release(allocator, set->slots, 2 * set->capacity * sizeof *slots);
+    set->slots = slots;
+    set->entries = entries;
+    set->capacity = wider;
+    for (size_t i = 0; i < set->count; i++)
+        place(set, (uint32_t)i);
+    return BP_OK;
+}
+
+static bp_status widen_text(bp_csv_set *set, size_t least, const bp_allocator *allocator, bp_error *error)
+{
+    size_t wanted = bp_size_max(bp_size_max(FIRST_TEXT, TIMES * set->text_bytes), set->text_used + least);
+    void *text = set->text;
+    bp_status status = bp_grow(allocator, &text, &set->text_bytes, wanted, error);
+
+    set->text = text;
+    return status;
+}
+
+bp_status bp_csv_set_widen(bp_csv_set *set, size_t least, const bp_allocator *allocator, bp_error *error)
+{
+    if (set->count >= set->capacity / 2)
+        BP_TRY(widen_entries(set, allocator, error));
+    if (set->text_used >= set->text_bytes / 2 || set->text_bytes - set->text_used < least)
+        BP_TRY(widen_text(set, least, allocator, error));
+    return BP_OK;
+}
+
+void bp_csv_set_release(bp_csv_set *set, const bp_allocator *allocator)
+{
+    bp_release(allocator, set->entries, set->capacity * sizeof *set->entries);
+    bp_release(allocator, set->slots, 2 * set->capacity * sizeof *set->slots);
+    bp_release(allocator, set->text, set->text_bytes);
+    *set = (bp_csv_set){0};
+}
+
+/* ------------------------------------------------------------------------------------------------------------- union */
+
+typedef struct reference {
     const char *text;
     size_t length;
-    int32_t code; /* in order of appearance */
-} entry;
+    int32_t *rank; /* where its category's number goes */
+} reference;
 
-/* Open addressing: a slot holds an entry's number + 1, 0 where it is free; at most half of the slots are taken. */
-typedef struct set {
-    bp_allocator allocator;
-    entry *entries;
-    size_t entry_bytes;
-    size_t count;
-    uint32_t *slots;
-    size_t slot_count; /* a power of two */
-} set;
-
-static void place(set *s, uint32_t number)
+static int compare_references(const void *left, const void *right)
 {
-    const entry *e = &s->entries[number];
-    size_t slot = XXH3_64bits(e->text, e->length) & (s->slot_count - 1);
-
-    while (s->slots[slot])
-        slot = (slot + 1) & (s->slot_count - 1);
-    s->slots[slot] = number + 1;
-}
-
-static bp_status widen(set *s, bp_error *error)
-{
-    size_t wider = s->slot_count ? 2 * s->slot_count : 256;
-    uint32_t *slots = bp_allocate_zeroed(&s->allocator, wider * sizeof *slots);
-
-    if (!slots)
-        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", wider * sizeof *slots);
-    bp_release(&s->allocator, s->slots, s->slot_count * sizeof *slots);
-    s->slots = slots;
-    s->slot_count = wider;
-    for (size_t i = 0; i < s->count; i++)
-        place(s, (uint32_t)i);
-    return BP_OK;
-}
-
-static bp_status add(set *s, bp_csv_field field, bp_error *error)
-{
-    void *entries = s->entries;
-
-    if (s->count == CATEGORIES_MAX)
-        return bp_fail(error, BP_BAD_FILE, "more than %zu categories", CATEGORIES_MAX);
-    bp_status status = bp_grow(&s->allocator, &entries, &s->entry_bytes, (s->count + 1) * sizeof *s->entries, error);
-    s->entries = entries;
-    BP_TRY(status);
-    s->entries[s->count] = (entry){field.text, field.length, (int32_t)s->count};
-    s->count++;
-    if (2 * s->count > s->slot_count)
-        return widen(s, error);
-    place(s, (uint32_t)(s->count - 1));
-    return BP_OK;
-}
-
-static bp_status find_or_add(set *s, bp_csv_field field, int32_t *code, bp_error *error)
-{
-    if (s->slot_count) {
-        size_t slot = XXH3_64bits(field.text, field.length) & (s->slot_count - 1);
-        for (; s->slots[slot]; slot = (slot + 1) & (s->slot_count - 1)) {
-            const entry *e = &s->entries[s->slots[slot] - 1];
-            if (e->length == field.length && memcmp(e->text, field.text, field.length) == 0) {
-                *code = e->code;
-                return BP_OK;
-            }
-        }
-    }
-    *code = (int32_t)s->count;
-    return add(s, field, error);
-}
-
-static int compare_entries(const void *left, const void *right)
-{
-    const entry *l = left, *r = right;
-    int order = memcmp(l->text, r->text, bp_size_min(l->length, r->length));
+    const reference *l = left, *r = right;
+    size_t shorter = bp_size_min(l->length, r->length);
+    int order = shorter ? memcmp(l->text, r->text, shorter) : 0;
     return order ? order : (l->length > r->length) - (l->length < r->length);
 }
 
-/* What the fields of one column become. */
-typedef struct column_source {
-    const bp_csv *csv;
-    size_t index;
-    uint64_t first;
-    uint64_t rows;
-} column_source;
-
-static bp_status number_fields(const column_source *source, set *s, int32_t *codes, bool *missing, bp_error *error)
+/* Of every set's texts, each with its place among the ranks. */
+static void refer(reference *list, const bp_csv_set *sets, size_t stride, size_t count, int32_t **ranks)
 {
-    double value;
-
-    for (uint64_t row = 0; row < source->rows; row++) {
-        bp_csv_field field = bp_csv_at(source->csv, source->first + row, source->index);
-        if (bp_csv_classify(field, &value) != BP_CSV_MISSING) {
-            BP_TRY(find_or_add(s, field, &codes[row], error));
-        } else {
-            codes[row] = -1;
-            *missing = true;
-        }
+    for (size_t i = 0; i < count; i++) {
+        const bp_csv_set *set = &sets[i * stride];
+        for (size_t k = 0; k < set->count; k++)
+            *list++ = (reference){set->text + set->entries[k].begin, set->entries[k].length, &ranks[i][k]};
     }
-    return BP_OK;
 }
 
-/* ranks[code] is where a code's text stands among the sorted ones. */
-static void renumber(int32_t *codes, uint64_t rows, const int32_t *ranks)
+/* Numbers sorted texts; equal ones of several sets are one category. */
+static size_t number_references(const reference *list, size_t total)
 {
-    for (uint64_t row = 0; row < rows; row++)
-        if (codes[row] >= 0)
-            codes[row] = ranks[codes[row]];
-}
+    size_t categories = 0;
 
-static bp_status sort_categories(bp_dataset *dataset, bp_column *column, set *s, int32_t *codes, bp_error *error)
-{
-    size_t bytes = s->count * sizeof(int32_t);
-    int32_t *ranks = bp_allocate(&s->allocator, bytes);
-
-    if (!ranks)
-        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", bytes);
-    if (s->count)
-        qsort(s->entries, s->count, sizeof *s->entries, compare_entries);
-    column->category_count = s->count;
-    for (size_t i = 0; i < s->count; i++) {
-        ranks[s->entries[i].code] = (int32_t)i;
-        column->categories[i] = bp_pool_text(&dataset->pool, s->entries[i].text, s->entries[i].length, error);
-        if (!column->categories[i]) {
-            bp_release(&s->allocator, ranks, bytes);
-            return BP_NO_MEMORY;
-        }
+    for (size_t i = 0; i < total; i++) {
+        categories += i == 0 || compare_references(&list[i - 1], &list[i]) != 0;
+        *list[i].rank = (int32_t)(categories - 1);
     }
-    renumber(codes, dataset->rows, ranks);
-    bp_release(&s->allocator, ranks, bytes);
-    return BP_OK;
+    return categories;
 }
 
-static bp_status fill_categories(bp_dataset *dataset, bp_column *column, const column_source *source, set *s, bp_error *error)
+static bp_status take_categories(bp_dataset *dataset, bp_column *column, const reference *list, size_t total, bp_error *error)
 {
-    int32_t *codes = bp_pool_take_array(&dataset->pool, (size_t)dataset->rows, sizeof *codes, error);
-
-    if (!codes)
-        return BP_NO_MEMORY;
-    column->data = codes;
-    column->stride = sizeof *codes;
-    column->type = BP_TYPE_I32;
-    column->categorical = true;
-    BP_TRY(number_fields(source, s, codes, &column->has_missing, error));
-    column->categories = bp_pool_take_array(&dataset->pool, s->count, sizeof *column->categories, error);
+    column->category_count = number_references(list, total);
+    if (column->category_count > CATEGORIES_MAX)
+        return bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has more than %zu categories", dataset->path, column->name,
+                       CATEGORIES_MAX);
+    column->categories = bp_pool_take_array(&dataset->pool, column->category_count, sizeof *column->categories, error);
     if (!column->categories)
         return BP_NO_MEMORY;
-    return sort_categories(dataset, column, s, codes, error);
+    for (size_t i = 0, next = 0; i < total; i++) {
+        if ((size_t)*list[i].rank != next)
+            continue;
+        column->categories[next] = bp_pool_text(&dataset->pool, list[i].text, list[i].length, error);
+        if (!column->categories[next++])
+            return BP_NO_MEMORY;
+    }
+    return BP_OK;
 }
 
-bp_status bp_csv_fill_categories(bp_dataset *dataset, size_t column, const bp_csv *csv, uint64_t first, bp_error *error)
+static bp_status take_ranks(const bp_csv_set *sets, size_t stride, size_t count, const bp_allocator *allocator, int32_t **ranks,
+                            bp_error *error)
 {
-    set s = {.allocator = dataset->pool.allocator};
-    column_source source = {csv, column, first, dataset->rows};
-    bp_status status = fill_categories(dataset, &dataset->columns[column], &source, &s, error);
+    for (size_t i = 0; i < count; i++) {
+        ranks[i] = bp_allocate(allocator, sets[i * stride].count * sizeof **ranks);
+        if (ranks[i])
+            continue;
+        while (i-- > 0)
+            bp_release(allocator, ranks[i], sets[i * stride].count * sizeof **ranks);
+        return bp_fail(error, BP_NO_MEMORY, "memory for a column's categories was refused");
+    }
+    return BP_OK;
+}
 
-    bp_release(&s.allocator, s.entries, s.entry_bytes);
-    bp_release(&s.allocator, s.slots, s.slot_count * sizeof *s.slots);
+bp_status bp_csv_set_unite(bp_dataset *dataset, bp_column *column, const bp_csv_set *sets, size_t stride, size_t count,
+                           int32_t **ranks, bp_error *error)
+{
+    const bp_allocator *allocator = &dataset->pool.allocator;
+    size_t total = 0;
+
+    BP_TRY(take_ranks(sets, stride, count, allocator, ranks, error));
+    for (size_t i = 0; i < count; i++)
+        total += sets[i * stride].count;
+    reference *list = bp_allocate(allocator, total * sizeof *list);
+    bp_status status = list ? BP_OK : bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", total * sizeof *list);
+    if (status == BP_OK) {
+        refer(list, sets, stride, count, ranks);
+        qsort(list, total, sizeof *list, compare_references);
+        status = take_categories(dataset, column, list, total, error);
+    }
+    bp_release(allocator, list, total * sizeof *list);
+    for (size_t i = 0; status != BP_OK && i < count; i++)
+        bp_release(allocator, ranks[i], sets[i * stride].count * sizeof **ranks);
     return status;
 }

@@ -293,7 +293,7 @@ bp_status bp_dataset_fail(const bp_dataset *dataset, uint64_t row, bp_error *err
     va_start(arguments, format);
     vsnprintf(cause, sizeof cause, format, arguments);
     va_end(arguments);
-    if (dataset->lines)
-        return bp_fail_line(error, dataset->path, dataset->lines[row], "%s", cause);
+    if (dataset->lines || dataset->first_line)
+        return bp_fail_line(error, dataset->path, dataset->lines ? dataset->lines[row] : dataset->first_line + row, "%s", cause);
     return bp_fail(error, BP_BAD_FILE, "%s: row %llu: %s", dataset->path, (unsigned long long)row + 1, cause);
 }

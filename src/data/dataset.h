@@ -37,7 +37,8 @@ struct bp_dataset {
     bool integer_classes;  /* the format's integer targets are classes (IDX) */
     bool numbered;         /* inputs are named x1, x2, ... by their places: all of them or none fit an encoder */
     char *path;            /* for messages */
-    const uint64_t *lines; /* [rows], where each row begins in its text file; NULL where it is none */
+    const uint64_t *lines; /* [rows], where each row begins in its text file; NULL where rows are lines, or there are none */
+    uint64_t first_line;   /* of a text file whose rows are lines, one after the other: row 0's, counted from 1; else 0 */
     bp_bpd *bpd;           /* the file that is still open, and holds the columns' data; NULL: memory holds all */
 };
 

@@ -160,15 +160,11 @@ static bp_status read_packed(const char *path, const bp_settings *settings, cons
     return bp_bpd_read(path, allocator, result, error);
 }
 
-static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
-                              bp_dataset **result, bp_error *error)
+static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings *settings, bool lenient,
+                                            const bp_allocator *allocator, bp_dataset **result, bp_error *error)
 {
     size_t length = bp_stream_plain_length(path);
 
-    if (strcmp(path, "-") == 0 || ends_with(path, length, ".csv"))
-        return bp_csv_read(path, ',', settings, lenient, allocator, result, error);
-    if (ends_with(path, length, ".tsv"))
-        return bp_csv_read(path, '\t', settings, lenient, allocator, result, error);
     if (ends_with(path, length, ".npy"))
         return bp_npy_read(path, settings, lenient, allocator, result, error);
     if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))
@@ -178,8 +174,24 @@ static bp_status read_by_name(const char *path, const bp_settings *settings, boo
     return refuse_format(path, error);
 }
 
-static BP_OUT_OF_LINE bp_status read_whole(const char *path, const bp_settings *settings, int target_optional,
-                                           const bp_allocator *allocator, bp_dataset **result, bp_error *error)
+/* CSV is read by a team, so it begins the floating-point state where it needs it. */
+static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
+                              bp_dataset **result, bp_error *error)
+{
+    size_t length = bp_stream_plain_length(path);
+
+    if (strcmp(path, "-") == 0 || ends_with(path, length, ".csv"))
+        return bp_csv_read(path, 0, settings, lenient, allocator, result, error);
+    if (ends_with(path, length, ".tsv"))
+        return bp_csv_read(path, '\t', settings, lenient, allocator, result, error);
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = read_binary(path, settings, lenient, allocator, result, error);
+    bp_float_end(host);
+    return status;
+}
+
+bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
+                          bp_dataset **result, bp_error *error)
 {
     bp_settings full;
     bp_dataset *dataset;
@@ -193,13 +205,4 @@ static BP_OUT_OF_LINE bp_status read_whole(const char *path, const bp_settings *
     }
     *result = dataset;
     return BP_OK;
-}
-
-bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
-                          bp_dataset **result, bp_error *error)
-{
-    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
-    bp_status status = read_whole(path, settings, target_optional, allocator, result, error);
-    bp_float_end(host);
-    return status;
 }

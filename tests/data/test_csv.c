@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "csv_scan.h"
+#include "csv.h"
+#include "csv_cursor.h"
 #include "dataset.h"
 #include "helper_data.h"
 #include "memory.h"
@@ -192,7 +193,7 @@ Test(csv, a_nul_byte_is_refused_with_its_line)
 
 Test(csv, a_field_too_long_is_refused)
 {
-    size_t size = ((size_t)1 << BP_CSV_LENGTH_BITS) + 16;
+    size_t size = BP_CSV_FIELD_MAX + 16;
     char *text = malloc(size);
 
     memset(text, 'x', size);
