@@ -119,15 +119,58 @@ typedef enum bp_schedule { BP_CONSTANT, BP_LINEAR, BP_COSINE, BP_STEP, BP_EXPONE
  * before relu and leaky_relu, glorot before sigmoid and tanh, lecun before identity. */
 typedef enum bp_init_scheme { BP_INIT_AUTO, BP_INIT_HE, BP_INIT_GLOROT, BP_INIT_LECUN } bp_init_scheme;
 
-/* What early stopping watches, on the validation rows. auto: the loss. rmse and mae need a regression, accuracy classes. */
+/* How good a network is. Early stopping watches one, on the validation rows. auto: the loss. All but the loss count each row
+ * once, whatever its weight: shares and errors are of the rows that somebody will see.
+ *
+ *   loss                            1/m sum w L, in network units
+ *   of classes:
+ *   accuracy                        share of rows whose most likely class is right
+ *   precision, recall, f1           of a class: right answers among the rows taken for it; among its rows; their harmonic mean
+ *                                   2 right / (rows taken for it + its rows). 0 where there is nothing to divide by. Here their
+ *                                   plain mean (macro) over the classes that a row has or was taken for; weighted_: weighted by
+ *                                   the classes' rows
+ *   balanced_accuracy               mean of recall over the classes that a row has
+ *   auc                             area under the ROC curve of the probabilities that predict gives, by ranks, ties counted half;
+ *                                   of several classes each against the others, and the mean over those that some rows have and
+ *                                   some do not
+ *   log_loss                        mean of -log of the true class's probability; needs a cross-entropy as loss
+ *   of numbers, in the target's own unit, over all outputs:
+ *   rmse, mae                       root of the mean square, and mean, of the error
+ *   r2                              1 - squares of the errors / squares about the mean; mean over outputs
+ *   error_5, 25, 50, 75, 95         quantiles of |error|, so many per cent of which are below; between two errors in proportion
+ *                                   (Hyndman and Fan's type 7, as numpy)
+ *
+ * As scikit-learn's functions of these names, with zero_division 0. */
 typedef enum bp_metric {
     BP_METRIC_AUTO,
     BP_METRIC_LOSS,
     BP_METRIC_ACCURACY,
     BP_METRIC_RMSE,
     BP_METRIC_MAE,
-    BP_METRIC_R2
+    BP_METRIC_R2,
+    BP_METRIC_BALANCED_ACCURACY,
+    BP_METRIC_PRECISION,
+    BP_METRIC_RECALL,
+    BP_METRIC_F1,
+    BP_METRIC_WEIGHTED_PRECISION,
+    BP_METRIC_WEIGHTED_RECALL,
+    BP_METRIC_WEIGHTED_F1,
+    BP_METRIC_AUC,
+    BP_METRIC_LOG_LOSS,
+    BP_METRIC_ERROR_5,
+    BP_METRIC_ERROR_25,
+    BP_METRIC_ERROR_50,
+    BP_METRIC_ERROR_75,
+    BP_METRIC_ERROR_95
 } bp_metric;
+
+#define BP_METRICS 20
+
+/* "rmse"; NULL behind the last. Static text. */
+BP_API const char *bp_metric_name(int32_t metric);
+
+/* 1 where more is better. */
+BP_API int bp_metric_rises(int32_t metric);
 
 /* The order of an epoch. blocks: rows 0 ... 8191 of the data set are a block, the next 8192 another; blocks come in random turns, and
  * the chosen rows of each in random places within it. It is the order for data larger than memory, and means the same in memory. */
@@ -439,7 +482,7 @@ typedef struct bp_metrics {
     double r2;                /* mean over outputs; NaN where a target is constant */
     double baseline_accuracy; /* of the rows' majority class */
     double baseline_rmse;     /* of the rows' mean */
-    double baseline_mae;
+    double watched; /* by a fit, whose settings.metric it is; else NaN */
 } bp_metrics;
 
 /* Metrics over chosen rows. Targets are classes where the loss is a cross-entropy or the examples' encoder has classes, else
@@ -447,6 +490,54 @@ typedef struct bp_metrics {
  * inputs and outputs as the network has. */
 BP_API bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
                                      const bp_examples *examples, bp_rows rows, bp_metrics *result, bp_error *error);
+
+/* Every metric, of a model and of the best constant answer to the same rows, indexed by bp_metric; NaN where there is none.
+ * The constant is the one that the rows themselves ask for, so that nothing beats it by chance: the majority class, for auc and
+ * log_loss the shares of the classes; the mean for rmse and r2, the median for mae and the quantiles. It has no loss. */
+typedef struct bp_scores {
+    double model[BP_METRICS];
+    double baseline[BP_METRICS];
+} bp_scores;
+
+/* One class; of outputs that answer a question each, one output's yes. */
+typedef struct bp_class_scores {
+    uint64_t rows;      /* that have it */
+    uint64_t predicted; /* that are taken for it */
+    uint64_t right;     /* both */
+    double precision, recall, f1, auc;
+    double baseline_precision, baseline_recall, baseline_f1;
+} bp_class_scores;
+
+/* One output of numbers, by what bp_metric says of them. */
+typedef struct bp_number_scores {
+    double rmse, mae, r2, quantile[5]; /* of |error|: 5, 25, 50, 75, 95 per cent */
+    double mean_error;                 /* of prediction - target: what it is off by on the whole */
+    double mean, median;               /* of the targets */
+    double baseline_rmse, baseline_mae, baseline_quantile[5];
+} bp_number_scores;
+
+/* Chosen rows judged by everything that there is. Classes take 8 bytes a row; and while it is made, 16 more and 4 for each output,
+ * numbers 32 for each output. bp_network_evaluate takes next to nothing. */
+typedef struct bp_evaluation bp_evaluation;
+BP_API bp_status bp_evaluation_create(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
+                                      const bp_examples *examples, bp_rows rows, const bp_allocator *allocator,
+                                      bp_evaluation **result, bp_error *error);
+BP_API void bp_evaluation_free(bp_evaluation *evaluation);
+
+BP_API void bp_evaluation_metrics(const bp_evaluation *evaluation, bp_metrics *result); /* as bp_network_evaluate's */
+BP_API void bp_evaluation_scores(const bp_evaluation *evaluation, bp_scores *result);
+
+/* 0 in a regression. A network with one output for yes and no has two, no being the first. */
+BP_API uint32_t bp_evaluation_classes(const bp_evaluation *evaluation);
+BP_API bp_status bp_evaluation_class(const bp_evaluation *evaluation, uint32_t index, bp_class_scores *result, bp_error *error);
+
+/* counts [classes, classes]: rows of the class of the line, taken for the class of the column. BP_INVALID in a regression, and
+ * of outputs that answer a question each. */
+BP_API bp_status bp_evaluation_confusion(const bp_evaluation *evaluation, uint64_t *counts, bp_error *error);
+
+/* Outputs of numbers; 0 of classes. */
+BP_API uint32_t bp_evaluation_outputs(const bp_evaluation *evaluation);
+BP_API bp_status bp_evaluation_output(const bp_evaluation *evaluation, uint32_t index, bp_number_scores *result, bp_error *error);
 
 /* ---------------------------------------------------------------------------------------------------------- trainer */
 

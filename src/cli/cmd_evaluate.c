@@ -1,29 +1,26 @@
 /* backprop evaluate: how well a model does on labelled data.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
+#include "evaluation_report.h"
 #include "message.h"
 #include "report.h"
 #include "subject.h"
 
-static int print(const bp_arguments *arguments, const bp_subject *subject, const bp_metrics *metrics)
+static int print(const bp_arguments *arguments, const bp_subject *subject, const bp_evaluation *evaluation)
 {
-    bp_task task = (bp_task)subject->info.task;
-
     if (arguments->option[BP_OPTION_JSON]) {
-        json_t *object = bp_json_metrics(metrics, task);
-        json_object_set_new(object, "task", json_string(bp_task_name(task)));
+        json_t *object = bp_json_evaluation(evaluation, subject->encoder);
+        json_object_set_new(object, "task", json_string(bp_task_name((bp_task)subject->info.task)));
         json_object_set_new(object, "model", json_string(arguments->operands[0]));
         return bp_json_print(object);
     }
-    bp_metrics_print("evaluation", metrics, task);
+    bp_evaluation_print(evaluation, subject->encoder);
     return BP_EXIT_DONE;
 }
 
 static int evaluate(const bp_arguments *arguments, const bp_subject *subject)
 {
-    bp_metrics metrics = {.rows = 0};
+    bp_evaluation *evaluation = NULL;
     bp_workspace *workspace;
     bp_error error;
     bp_status status;
@@ -32,10 +29,12 @@ static int evaluate(const bp_arguments *arguments, const bp_subject *subject)
                                  &error);
     if (status != BP_OK)
         return bp_say_error(arguments, &error);
-    status = bp_network_evaluate(subject->network, workspace, subject->encoder, subject->examples,
-                                 (bp_rows){NULL, bp_examples_rows(subject->examples)}, &metrics, &error);
+    status = bp_evaluation_create(subject->network, workspace, subject->encoder, subject->examples,
+                                  (bp_rows){NULL, bp_examples_rows(subject->examples)}, NULL, &evaluation, &error);
     bp_workspace_free(workspace);
-    return status == BP_OK ? print(arguments, subject, &metrics) : bp_say_error(arguments, &error);
+    int code = status == BP_OK ? print(arguments, subject, evaluation) : bp_say_error(arguments, &error);
+    bp_evaluation_free(evaluation);
+    return code;
 }
 
 static int run(bp_arguments *arguments)
@@ -53,5 +52,4 @@ static const char *const settings[] = {"target-file", "header", "delimiter", "de
 static const bp_option_id options[] = {BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_evaluate = {
-    "evaluate", "MODEL DATA", "loss and metrics on labelled data, beside the majority class or the mean", 2, 2, settings,
-    options,    run};
+    "evaluate", "MODEL DATA", "every metric on labelled data, beside the best constant answer", 2, 2, settings, options, run};

@@ -68,7 +68,6 @@ json_t *bp_json_metrics(const bp_metrics *metrics, bp_task task)
         json_object_set_new(object, "mae", bp_json_number(metrics->mae));
         json_object_set_new(object, "r2", bp_json_number(metrics->r2));
         json_object_set_new(object, "baseline_rmse", bp_json_number(metrics->baseline_rmse));
-        json_object_set_new(object, "baseline_mae", bp_json_number(metrics->baseline_mae));
     } else {
         json_object_set_new(object, "accuracy", bp_json_number(metrics->accuracy));
         json_object_set_new(object, "baseline_accuracy", bp_json_number(metrics->baseline_accuracy));
@@ -97,8 +96,8 @@ void bp_metrics_print(const char *name, const bp_metrics *metrics, bp_task task)
         return;
     printf("%-11s loss %.4g, ", name, metrics->loss);
     if (task == BP_TASK_REGRESSION)
-        printf("rmse %.4g (of the mean: %.4g), mae %.4g (%.4g), r2 %.4f", metrics->rmse, metrics->baseline_rmse, metrics->mae,
-               metrics->baseline_mae, metrics->r2);
+        printf("rmse %.4g (of the mean: %.4g), mae %.4g, r2 %.4f", metrics->rmse, metrics->baseline_rmse, metrics->mae,
+               metrics->r2);
     else
         printf("accuracy %.4f (of the majority class: %.4f)", metrics->accuracy, metrics->baseline_accuracy);
     printf(", %llu rows\n", (unsigned long long)metrics->rows);

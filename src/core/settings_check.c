@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "float_state.h"
+#include "metric.h"
 #include "setting_schedule.h"
 #include "settings.h"
 #include "settings_table.h"
@@ -97,12 +98,13 @@ static bp_status check_loss(const bp_settings *settings, bp_error *error)
 
 static bp_status check_metric(const bp_settings *settings, bp_error *error)
 {
-    bool of_numbers = settings->metric == BP_METRIC_RMSE || settings->metric == BP_METRIC_MAE || settings->metric == BP_METRIC_R2;
+    bool classes = settings->task == BP_TASK_BINARY || settings->task == BP_TASK_MULTICLASS;
 
-    if (settings->task == BP_TASK_REGRESSION && settings->metric == BP_METRIC_ACCURACY)
-        return bp_fail(error, BP_INVALID, "metric: accuracy needs classes, and the task is a regression");
-    if ((settings->task == BP_TASK_BINARY || settings->task == BP_TASK_MULTICLASS) && of_numbers)
-        return bp_fail(error, BP_INVALID, "metric: rmse, mae and r2 need a regression, and the task has classes");
+    if (classes || settings->task == BP_TASK_REGRESSION)
+        BP_TRY(bp_metric_check((bp_metric)settings->metric, classes, error));
+    if (settings->metric == BP_METRIC_LOG_LOSS && settings->loss != BP_LOSS_AUTO && settings->loss != BP_CROSS_ENTROPY &&
+        settings->loss != BP_BINARY_CROSS_ENTROPY)
+        return bp_fail(error, BP_INVALID, "metric: log_loss needs a cross-entropy as loss");
     if (bp_settings_given(settings, "metric") && settings->metric != BP_METRIC_AUTO && settings->patience == 0)
         return bp_fail(error, BP_INVALID, "metric has no effect with patience 0: nothing is watched");
     return BP_OK;

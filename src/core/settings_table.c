@@ -64,8 +64,11 @@ const bp_setting_entry bp_setting_table[] = {
      .max = 16777215},
     {SHOW("patience", "N", "10", "epochs without a better validation metric before stopping; 0: never stop early", 1),
      FIELD(patience), .kind = BP_KIND_COUNT, .max = 16777215},
-    {SHOW("metric", "auto|loss|accuracy|rmse|mae|r2", "auto", "validation metric to watch; auto: loss", 1), FIELD(metric),
-     .kind = BP_KIND_CHOICE},
+    {SHOW("metric",
+          "auto|loss|accuracy|rmse|mae|r2|balanced_accuracy|precision|recall|f1|weighted_precision|weighted_recall|weighted_f1|"
+          "auc|log_loss|error_5|error_25|error_50|error_75|error_95",
+          "auto", "validation metric to watch; auto: loss", 1),
+     FIELD(metric), .kind = BP_KIND_CHOICE},
     {SHOW("shuffle", "full|none|blocks", "full",
           "order of examples in an epoch; blocks: of 8192 rows, at random, and rows within them", 1),
      FIELD(shuffle), .kind = BP_KIND_CHOICE},

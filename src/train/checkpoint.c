@@ -32,8 +32,9 @@ enum {
 
 static void list_metrics(bp_metrics *metrics, double *list[METRIC_VALUES])
 {
-    double *values[METRIC_VALUES] = {&metrics->loss, &metrics->accuracy,          &metrics->rmse,          &metrics->mae,
-                                     &metrics->r2,   &metrics->baseline_accuracy, &metrics->baseline_rmse, &metrics->baseline_mae};
+    double *values[METRIC_VALUES] = {&metrics->loss,          &metrics->accuracy,     &metrics->rmse,
+                                     &metrics->mae,           &metrics->r2,           &metrics->baseline_accuracy,
+                                     &metrics->baseline_rmse, &metrics->watched};
     memcpy(list, values, sizeof values);
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "answers.h"
 #include "batch.h"
 #include "error.h"
 #include "evaluate.h"
@@ -18,9 +19,15 @@ bool bp_has_classes(const bp_network *network, const bp_examples *examples)
     return network->loss != BP_SQUARED_ERROR || examples->classes;
 }
 
+bool bp_one_of_many(bp_loss loss, uint32_t outputs)
+{
+    return loss == BP_CROSS_ENTROPY || (loss != BP_BINARY_CROSS_ENTROPY && outputs > 1);
+}
+
 /* What one block adds; in a regression followed by the squared error of each output. */
 typedef struct partial {
     double loss;      /* sum of w L */
+    double log_loss;  /* sum of L, where answers are kept */
     double correct;   /* right answers */
     double absolutes; /* sum of |y^ - y| */
     double squares[]; /* [outputs], sums of (y^ - y)^2 */
@@ -34,6 +41,7 @@ typedef struct evaluation {
     bp_loss loss;
     bool classes; /* targets are classes, whatever the loss: accuracy is asked for; else errors are */
     uint32_t outputs;
+    bp_answers *answers;     /* NULL: not kept */
     size_t stride;           /* bytes from partial to partial */
     unsigned char *partials; /* [blocks] */
     double *target;          /* [outputs], one row's */
@@ -56,7 +64,7 @@ static double element(const bp_pass *pass, const float *block, size_t row, size_
 /* One class out of several; else every output answers a question of its own. */
 static bool one_of_many(const evaluation *e)
 {
-    return e->loss == BP_CROSS_ENTROPY || (e->loss == BP_SQUARED_ERROR && e->outputs > 1);
+    return bp_one_of_many(e->loss, e->outputs);
 }
 
 /* The first of the largest; a NaN is never larger. */
@@ -88,7 +96,8 @@ static void decode(const evaluation *e, double *values)
         bp_encoder_decode(e->encoder, 1, values);
 }
 
-static void add_errors(const evaluation *e, const bp_seat *seat, uint32_t last, size_t row, partial *sums)
+/* `first` is the block's place among the rows asked for. */
+static void add_errors(const evaluation *e, const bp_seat *seat, uint32_t last, size_t first, size_t row, partial *sums)
 {
     double *predicted = seat->values, *target = seat->values + e->outputs;
 
@@ -103,6 +112,63 @@ static void add_errors(const evaluation *e, const bp_seat *seat, uint32_t last, 
         sums->squares[j] += difference * difference;
         sums->absolutes += fabs(difference);
     }
+    if (e->answers)
+        bp_answers_take_numbers(e->answers, first + row, predicted, target);
+}
+
+static void gather_targets(const evaluation *e, const bp_block_rows *block, float *weight)
+{
+    const bp_pass *pass = &block->seat->pass;
+    bp_batch batch = {.y = pass->d[e->workspace->layout.layers], .weight = weight, .panel = bp_pass_panel(pass)};
+
+    bp_batch_gather(&batch, e->workspace->weights.arithmetic.kernels, e->examples,
+                    e->rows.index ? e->rows.index + block->first : NULL, block->first, 0, block->count);
+}
+
+/* Sum of the rows' losses, and d[last] becomes their gradient. */
+static double sum_losses(const evaluation *e, const bp_block_rows *block, const float *weight)
+{
+    const bp_seat *seat = block->seat;
+    double sum = 0.0;
+
+    bp_loss_rows(e->workspace->weights.arithmetic.kernels, e->loss, e->outputs, &seat->pass, e->workspace->layout.layers,
+                 (bp_span){0, block->count}, weight, seat->losses);
+    for (size_t row = 0; row < block->count; row++)
+        sum += seat->losses[row];
+    return sum;
+}
+
+/* Before the loss, which overwrites the targets. */
+static void keep_classes(const evaluation *e, const bp_pass *pass, uint32_t last, size_t first, size_t row)
+{
+    double middle = e->loss == BP_BINARY_CROSS_ENTROPY ? 0.0 : 0.5;
+
+    if (one_of_many(e)) {
+        bp_answers_take_class(e->answers, first + row, 0, (uint32_t)largest(pass, pass->d[last], row, e->outputs),
+                              (uint32_t)largest(pass, pass->a[last], row, e->outputs));
+        return;
+    }
+    for (uint32_t j = 0; j < e->outputs; j++)
+        bp_answers_take_class(e->answers, first + row, j, element(pass, pass->d[last], row, j) > 0.5,
+                              element(pass, pass->a[last], row, j) > middle);
+}
+
+/* What is over when the loss has been taken: a[last] becomes the prediction. */
+static void keep_scores(const evaluation *e, const bp_block_rows *block, partial *sums)
+{
+    const bp_pass *pass = &block->seat->pass;
+    uint32_t last = e->workspace->layout.layers;
+
+    if (!e->examples->weight) {
+        sums->log_loss = sums->loss;
+    } else {
+        gather_targets(e, block, NULL);
+        sums->log_loss = sum_losses(e, block, NULL);
+    }
+    bp_prediction_rows(e->workspace->weights.arithmetic.kernels, e->loss, e->outputs, pass, last, (bp_span){0, block->count});
+    for (uint32_t j = 0; j < e->outputs; j++)
+        for (size_t row = 0; row < block->count; row++)
+            bp_answers_take_score(e->answers, block->first + row, j, (float)element(pass, pass->a[last], row, j));
 }
 
 static void sum_block(void *context, const bp_block_rows *block)
@@ -112,19 +178,19 @@ static void sum_block(void *context, const bp_block_rows *block)
     const bp_pass *pass = &seat->pass;
     uint32_t last = e->workspace->layout.layers;
     partial *sums = partial_at(e, block->first / BP_BLOCK_ROWS);
-    bp_batch batch = {.y = pass->d[last], .weight = seat->weight, .panel = bp_pass_panel(pass)};
 
-    bp_batch_gather(&batch, e->workspace->weights.arithmetic.kernels, e->examples,
-                    e->rows.index ? e->rows.index + block->first : NULL, block->first, 0, block->count);
-    for (size_t row = 0; row < block->count; row++)
+    gather_targets(e, block, seat->weight);
+    for (size_t row = 0; row < block->count; row++) {
         if (!e->classes)
-            add_errors(e, seat, last, row, sums);
+            add_errors(e, seat, last, block->first, row, sums);
         else
             sums->correct += count_correct(e, pass, last, row);
-    bp_loss_rows(e->workspace->weights.arithmetic.kernels, e->loss, e->outputs, pass, last, (bp_span){0, block->count},
-                 seat->weight, seat->losses);
-    for (size_t row = 0; row < block->count; row++)
-        sums->loss += seat->losses[row];
+        if (e->classes && e->answers)
+            keep_classes(e, pass, last, block->first, row);
+    }
+    sums->loss = sum_losses(e, block, seat->weight);
+    if (e->classes && e->answers)
+        keep_scores(e, block, sums);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- baseline */
@@ -176,25 +242,21 @@ static double majority(const evaluation *e)
 }
 
 /* Squares about the mean stay in e->sums. */
-static void regression_baseline(const evaluation *e, bp_metrics *metrics)
+static double add_squares(const evaluation *e)
 {
-    double squares = 0.0, count = (double)e->rows.count * e->outputs;
-    bp_sum absolutes;
+    double squares = 0.0;
 
-    bp_sum_start(&absolutes);
     restart(e);
     for (uint64_t r = 0; r < e->rows.count; r++) {
         read_target(e, r);
         for (size_t j = 0; j < e->outputs; j++) {
             double difference = e->target[j] - e->mean[j];
             bp_sum_add(&e->sums[j], difference * difference);
-            bp_sum_add(&absolutes, fabs(difference));
         }
     }
     for (size_t j = 0; j < e->outputs; j++)
         squares += bp_sum_total(&e->sums[j]);
-    metrics->baseline_rmse = sqrt(squares / count);
-    metrics->baseline_mae = bp_sum_total(&absolutes) / count;
+    return squares;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ totals */
@@ -223,7 +285,7 @@ static void regression_metrics(const evaluation *e, bp_metrics *metrics)
     double squares = 0.0, r2 = 0.0, count = (double)e->rows.count * e->outputs;
 
     find_means(e);
-    regression_baseline(e, metrics);
+    metrics->baseline_rmse = sqrt(add_squares(e) / count);
     for (size_t j = 0; j < e->outputs; j++) {
         double own = total(e, offsetof(partial, squares) + j * sizeof(double)), about_mean = bp_sum_total(&e->sums[j]);
         squares += own;
@@ -254,12 +316,14 @@ static void collect(const evaluation *e, bp_metrics *metrics)
         .r2 = NAN,
         .baseline_accuracy = NAN,
         .baseline_rmse = NAN,
-        .baseline_mae = NAN,
+        .watched = NAN,
     };
     if (!e->classes)
         regression_metrics(e, metrics);
     else
         class_metrics(e, metrics);
+    if (e->answers)
+        e->answers->log_loss = total(e, offsetof(partial, log_loss)) / (double)e->rows.count;
 }
 
 typedef struct collection {
@@ -275,8 +339,8 @@ static void collect_alone(void *context, bp_member member)
     collect(work->evaluation, work->metrics);
 }
 
-static bp_status check(const bp_network *network, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows,
-                       bp_error *error)
+bp_status bp_evaluate_check(const bp_network *network, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows,
+                            bp_error *error)
 {
     uint32_t outputs = network->layout.layer[network->layout.layers - 1].n;
 
@@ -294,12 +358,10 @@ static void carve(evaluation *e, bp_arena *arena)
     e->mean = bp_arena_take(arena, e->outputs, sizeof *e->mean);
 }
 
-bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
-                              const bp_examples *examples, bp_rows rows, bp_metrics *result, bp_error *error)
+bp_status bp_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder, const bp_examples *examples,
+                      bp_rows rows, bp_answers *answers, bp_metrics *result, bp_error *error)
 {
-    if (!rows.index)
-        rows.count = examples->rows;
-    BP_TRY(check(network, encoder, examples, rows, error));
+    BP_TRY(bp_evaluate_check(network, encoder, examples, rows, error));
     evaluation e = {
         .workspace = workspace,
         .encoder = encoder,
@@ -308,6 +370,7 @@ bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace
         .loss = network->loss,
         .outputs = examples->outputs,
         .classes = bp_has_classes(network, examples),
+        .answers = answers,
         .stride = sizeof(partial) + examples->outputs * sizeof(double),
     };
     bp_arena arena = {.base = NULL};
@@ -324,4 +387,12 @@ bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace
         bp_team_run(1, collect_alone, &(collection){&e, result});
     bp_release(&workspace->allocator, memory, bytes);
     return status;
+}
+
+bp_status bp_network_evaluate(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
+                              const bp_examples *examples, bp_rows rows, bp_metrics *result, bp_error *error)
+{
+    if (!rows.index)
+        rows.count = examples->rows;
+    return bp_evaluate(network, workspace, encoder, examples, rows, NULL, result, error);
 }

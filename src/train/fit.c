@@ -10,6 +10,7 @@
 #include "examples.h"
 #include "fingerprint.h"
 #include "float_state.h"
+#include "metric.h"
 #include "sampler.h"
 #include "size.h"
 
@@ -90,28 +91,22 @@ static void copy_parameters(float *to, const bp_trainer *trainer)
 }
 
 /* A metric that the targets do not have would be NaN in every epoch. */
-static bool metric_exists(const bp_fit *fit)
+static bp_status check_metric(const bp_fit *fit, bp_error *error)
 {
-    bool classes = bp_has_classes(fit->trainer->network, fit->validation);
+    const bp_network *network = fit->trainer->network;
+    bp_metric metric = (bp_metric)fit->trainer->settings.metric;
 
-    switch ((bp_metric)fit->trainer->settings.metric) {
-    case BP_METRIC_ACCURACY:
-        return classes;
-    case BP_METRIC_RMSE:
-    case BP_METRIC_MAE:
-    case BP_METRIC_R2:
-        return !classes;
-    default:
-        return true;
-    }
+    if (metric == BP_METRIC_LOG_LOSS && network->loss != BP_CROSS_ENTROPY && network->loss != BP_BINARY_CROSS_ENTROPY)
+        return bp_fail(error, BP_INVALID, "metric: log_loss needs a cross-entropy as loss");
+    return bp_metric_check(metric, bp_has_classes(network, fit->validation), error);
 }
 
 static bp_status check_data(const bp_fit *fit, bp_error *error)
 {
     if (fit->trainer->diverged)
         return bp_fail(error, BP_DIVERGED, "this trainer's fit has diverged; a new trainer can begin again");
-    if (fit->validation && !metric_exists(fit))
-        return bp_fail(error, BP_INVALID, "metric: accuracy needs targets that are classes; rmse, mae and r2 need numbers");
+    if (fit->validation)
+        BP_TRY(check_metric(fit, error));
     if (!fit->validation && fit->trainer->settings.schedule == BP_PLATEAU)
         return bp_fail(error, BP_INVALID, "schedule plateau watches a validation metric, and there are no validation rows");
     BP_TRY(bp_network_check_encoder(fit->trainer->network, fit->encoder, error)); /* not first at an epoch's end */
@@ -255,8 +250,8 @@ bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
 
     /* First what may fail: a fit called again then ends the same epoch. */
     if (fit->validation)
-        BP_TRY(bp_network_evaluate(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,
-                                   &state->validation, error));
+        BP_TRY(bp_evaluate_watched(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,
+                                   (bp_metric)trainer->settings.metric, &state->validation, error));
     bp_team_run(1, count_epoch, state);
     if (fit->validation)
         judge(trainer);

@@ -68,6 +68,41 @@ Test(commands, evaluate_tells_what_train_told)
     json_decref(evaluated);
 }
 
+Test(commands, evaluate_prints_classes_and_their_confusion)
+{
+    json_t *object;
+
+    write_classes("data.csv", 200, 1);
+    run_program(0, "train data.csv --target class --metric auc --epochs 20 --hidden 8 -q");
+    run_program(0, "evaluate model.safetensors data.csv");
+    cr_assert(strstr(last_outcome()->out, "\nauc ") && strstr(last_outcome()->out, "\ntrue \\ predicted"), "%s",
+              last_outcome()->out);
+    run_program(0, "evaluate model.safetensors data.csv --json");
+    object = parsed_output();
+    cr_assert(number(object, "auc") > 0.5 && number(object, "baseline_auc") == 0.5);
+    json_t *classes = json_object_get(object, "classes"), *confusion = json_object_get(object, "confusion");
+    cr_assert(json_array_size(classes) == 3 && json_array_size(confusion) == 3);
+    cr_assert_str_eq(json_string_value(json_object_get(json_array_get(classes, 0), "class")), "high");
+    cr_assert_eq(json_integer_value(json_array_get(json_array_get(confusion, 0), 0)),
+                 (json_int_t)number(json_array_get(classes, 0), "right"));
+    json_decref(object);
+}
+
+Test(commands, evaluate_prints_quantiles_and_targets)
+{
+    json_t *object;
+
+    write_values("data.csv", 200, 1);
+    run_program(0, "train data.csv --target y,x2 --metric error_95 --epochs 60 --learning-rate 0.02 --hidden 8 -q");
+    run_program(0, "evaluate model.safetensors data.csv --json");
+    object = parsed_output();
+    cr_assert_lt(number(object, "error_25"), number(object, "error_75"));
+    cr_assert_lt(number(object, "mae"), number(object, "baseline_mae"));
+    cr_assert_eq(json_array_size(json_object_get(object, "outputs")), 2);
+    json_decref(object);
+    run_program(2, "train data.csv --target y --metric auc --task regression");
+}
+
 static size_t count_lines(const char *text)
 {
     size_t lines = 0;
