@@ -220,6 +220,7 @@ typedef struct bp_settings {
     int32_t scale;                    /* bp_scale */
     int32_t task;                     /* bp_task */
     double validation_split;          /* [0, 1); 0: none */
+    uint64_t max_categories;          /* inputs that columns of categories may become, in all */
 
     /* network */
     uint32_t hidden[BP_HIDDEN_MAX]; /* units of each hidden layer */
@@ -364,21 +365,29 @@ typedef struct bp_encoder bp_encoder;
 typedef struct bp_encoder_info {
     int32_t task; /* bp_task, never auto */
     int32_t reserved;
-    uint32_t inputs;  /* of the network: one per number, one per category */
+    uint32_t inputs;  /* of the network: bp_encoder_input names them */
     uint32_t outputs; /* of the network: one per target, one per class; one for two classes */
     uint32_t classes; /* 0 in a regression */
     uint32_t targets; /* target columns */
 } bp_encoder_info;
 
-/* Settings used: scale, task. (x - mean) / scale is computed in double and rounded once to f32. */
+/* Settings used: scale, task, max-categories, threads. A number becomes (x - mean) / scale, computed in double and rounded once to
+ * f32. A category becomes an input of its own, 1 or 0, where at least two of the rows have it; those that one row has share the
+ * input "NAME=other", into which categories fall that were not seen here. Where rows lack a value, its column has an input
+ * "NAME=missing"; the mean stands for the number. BP_BAD_FILE names the row of a target or weight that is missing. */
 BP_API bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, const bp_allocator *allocator,
                                 bp_encoder **result, bp_error *error);
+
+/* An upper limit on the threads that apply it; 0: as many as the machine gives. After fitting as the settings said, after loading 1.
+ * The bits are the same. */
+BP_API void bp_encoder_set_threads(bp_encoder *encoder, uint32_t threads);
+
 BP_API void bp_encoder_describe(const bp_encoder *encoder, bp_encoder_info *info);
 
 /* A class's name; NULL behind the last, or in a regression. Static while the encoder lives. */
 BP_API const char *bp_encoder_class(const bp_encoder *encoder, uint32_t index);
 
-/* A network input's name: the column's, or "column=category". Static while the encoder lives. */
+/* A network input's name: the column's, or "column=category", "column=missing", "column=other". Static while the encoder lives. */
 BP_API const char *bp_encoder_input(const bp_encoder *encoder, uint32_t index);
 
 /* A target column's name. Static while the encoder lives. */
@@ -393,9 +402,16 @@ typedef struct bp_examples bp_examples;
 
 /* Applies the encoder to all rows of a data set, columns found by name. Bytes that only need dividing stay bytes in the
  * data set's memory, which must then outlive the examples; so it must always outlive them. `with_targets` 0: y is left
- * out. A category never seen in fitting is all zeros; a missing number is BP_BAD_FILE. */
+ * out; else one that is missing is BP_BAD_FILE, as is a class never seen in fitting. See bp_examples_strange for inputs. */
 BP_API bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset, int with_targets,
                                   const bp_allocator *allocator, bp_examples **result, bp_error *error);
+
+/* Values of inputs that fitting gave no place of their own. */
+typedef struct bp_strange {
+    uint64_t missing;    /* values, of columns that had none missing: a number is the mean, a category "other" or all zeros */
+    uint64_t categories; /* never seen, of columns without "other": all zeros */
+} bp_strange;
+BP_API void bp_examples_strange(const bp_examples *examples, bp_strange *result);
 
 /* Examples over arrays of the caller's, already in network units, borrowed: x [rows, inputs] f32 or u8 (then divided by
  * 255), y [rows, outputs] f32 or NULL, weight [rows, 1] f32 or NULL. Weights are scaled to mean 1. */

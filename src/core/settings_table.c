@@ -94,6 +94,8 @@ const bp_setting_entry bp_setting_table[] = {
     {SHOW("decimal", "point|comma", "point", "in front of a CSV file's fractions", 1), FIELD(decimal), .kind = BP_KIND_CHOICE},
     {SHOW("missing", "TEXT[,TEXT...]", "NA,nan,null,?", "what stands for a missing value in CSV, as an empty field always does", 1),
      FIELD(missing), .kind = BP_KIND_TEXT},
+    {SHOW("max-categories", "N", "10000", "most inputs that columns of categories may become", 0), FIELD(max_categories),
+     .kind = BP_KIND_COUNT, .min = 1, .max = BP_SETTING_WIDTH_MAX},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

@@ -50,6 +50,17 @@ static inline void bp_sum_add_block(bp_sum *sum, double block)
     bp_sum_carry(sum);
 }
 
+/* A complete node of 2^level blocks, made elsewhere, where one may begin: at a multiple of its length. */
+static inline void bp_sum_add_node(bp_sum *sum, unsigned level, double node)
+{
+    uint64_t nodes = sum->count / BP_SUM_BLOCK >> level; /* complete before this one */
+
+    sum->count += (uint64_t)BP_SUM_BLOCK << level;
+    for (; nodes & 1; nodes >>= 1, level++)
+        node = sum->level[level] + node;
+    sum->level[level] = node;
+}
+
 /* Zeros up to `count` values. */
 static inline void bp_sum_skip(bp_sum *sum, uint64_t count)
 {

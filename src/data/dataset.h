@@ -68,6 +68,12 @@ const char *bp_column_text(const bp_column *column, uint64_t row, char number[32
 
 size_t bp_type_size(bp_type type);
 
+/* The data set's row behind the i-th chosen one. */
+static inline uint64_t bp_rows_at(bp_rows rows, uint64_t i)
+{
+    return rows.index ? rows.index[i] : i;
+}
+
 /* The column of that name, or NULL. It is looked for at `place` first. */
 const bp_column *bp_dataset_find(const bp_dataset *dataset, const char *name, size_t place);
 

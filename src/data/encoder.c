@@ -15,6 +15,7 @@ bp_status bp_encoder_new(const bp_allocator *allocator, bp_encoder **result, bp_
     if (!encoder)
         return bp_fail(error, BP_NO_MEMORY, "memory for an encoder was refused");
     encoder->pool.allocator = memory;
+    encoder->threads = 1;
     *result = encoder;
     return BP_OK;
 }
@@ -36,7 +37,7 @@ static bp_status count_inputs(bp_encoder *encoder, bp_error *error)
 
     for (size_t i = 0; i < encoder->feature_count; i++) {
         bp_feature *feature = &encoder->features[i];
-        size_t width = feature->categories ? feature->category_count : 1;
+        size_t width = bp_feature_width(feature);
         if (width > BP_INPUTS_MAX - inputs)
             return bp_fail(error, BP_INVALID, "column \"%.200s\": with it the network would have more than %u inputs",
                            feature->name, (unsigned)BP_INPUTS_MAX);
@@ -47,7 +48,7 @@ static bp_status count_inputs(bp_encoder *encoder, bp_error *error)
     return inputs ? BP_OK : bp_fail(error, BP_INVALID, "no column is left as an input");
 }
 
-/* "column=category" */
+/* "column=category"; "missing" and "other" may also be categories: then two inputs have one name. */
 static char *name_category(bp_encoder *encoder, const char *column, const char *category, bp_error *error)
 {
     size_t left = strlen(column), right = strlen(category);
@@ -61,6 +62,16 @@ static char *name_category(bp_encoder *encoder, const char *column, const char *
     return name;
 }
 
+/* What stands behind the '=' in the name of an input; NULL for the number itself. */
+static const char *part_of(const bp_feature *feature, size_t place)
+{
+    size_t values = feature->categories ? feature->category_count : 1;
+
+    if (place < values)
+        return feature->categories ? feature->categories[place] : NULL;
+    return place == values && feature->has_missing ? "missing" : "other";
+}
+
 static bp_status name_inputs(bp_encoder *encoder, bp_error *error)
 {
     encoder->input_names = bp_pool_take_array(&encoder->pool, encoder->inputs, sizeof *encoder->input_names, error);
@@ -68,13 +79,12 @@ static bp_status name_inputs(bp_encoder *encoder, bp_error *error)
         return BP_NO_MEMORY;
     for (size_t i = 0; i < encoder->feature_count; i++) {
         const bp_feature *feature = &encoder->features[i];
-        char **names = encoder->input_names + feature->first;
-        if (!feature->categories)
-            names[0] = feature->name;
-        for (size_t c = 0; c < feature->category_count; c++) {
-            names[c] = name_category(encoder, feature->name, feature->categories[c], error);
-            if (!names[c])
+        for (size_t place = 0; place < bp_feature_width(feature); place++) {
+            const char *part = part_of(feature, place);
+            char *name = part ? name_category(encoder, feature->name, part, error) : feature->name;
+            if (!name)
                 return BP_NO_MEMORY;
+            encoder->input_names[feature->first + place] = name;
         }
     }
     return BP_OK;
@@ -105,6 +115,11 @@ void bp_encoder_describe(const bp_encoder *encoder, bp_encoder_info *info)
                               .outputs = encoder->outputs,
                               .classes = (uint32_t)encoder->class_count,
                               .targets = (uint32_t)encoder->target_count};
+}
+
+void bp_encoder_set_threads(bp_encoder *encoder, uint32_t threads)
+{
+    encoder->threads = threads;
 }
 
 const char *bp_encoder_class(const bp_encoder *encoder, uint32_t index)

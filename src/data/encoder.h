@@ -1,8 +1,15 @@
 /* The encoder: what each column becomes, learned from training rows, and its form as JSON text for model files.
  *
- *      column      feature                  network inputs
- *      age         (x - mean) / scale       1
- *      colour      one-hot, sorted          one per category; a category never seen is all zeros
+ *      column      network inputs, in this order
+ *      age         "age"            (x - mean) / scale; of a missing number, (fill - mean) / scale
+ *                  "age=missing"    1 for a missing number, else 0; where training rows have missing ones
+ *      colour      "colour=blue"    one for each category that at least two training rows have, sorted by bytes
+ *                  "colour=missing" 1 for a missing text; where training rows have missing ones
+ *                  "colour=other"   1 for any other category; where training rows have categories that occur once
+ *
+ * Categories that occur once stand for those that are still to come: they are as many of the rows as new ones will be (Good
+ * and Turing's estimate), and they train the input that new ones fall into. Without it a new category is all zeros, as is a
+ * missing one where neither input is there.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_ENCODER_H
@@ -21,10 +28,30 @@ typedef struct bp_feature {
     char *name;
     double mean;
     double scale;      /* > 0 */
+    double fill;       /* what stands for a missing number, in the column's unit: the training rows' mean */
     char **categories; /* [category_count], sorted by bytes; NULL for numbers */
     size_t category_count;
-    uint32_t first; /* network input of the column, or of its first category */
+    bool has_missing; /* there is an input "NAME=missing" behind the number or the categories */
+    bool has_other;   /* and for categories, "NAME=other" behind that */
+    uint32_t first;   /* network input of the column, or of its first category */
 } bp_feature;
+
+/* How many network inputs a column becomes. */
+static inline size_t bp_feature_width(const bp_feature *feature)
+{
+    return (feature->categories ? feature->category_count : 1) + feature->has_missing + feature->has_other;
+}
+
+/* Places among a column of categories' inputs, -1 where there is none: for a missing text, and for one that is no category. */
+static inline int32_t bp_feature_other(const bp_feature *feature)
+{
+    return feature->has_other ? (int32_t)(feature->category_count + feature->has_missing) : -1;
+}
+
+static inline int32_t bp_feature_missing(const bp_feature *feature)
+{
+    return feature->has_missing ? (int32_t)feature->category_count : bp_feature_other(feature);
+}
 
 typedef struct bp_target {
     char *name;
@@ -34,6 +61,7 @@ typedef struct bp_target {
 
 struct bp_encoder {
     bp_pool pool;
+    unsigned threads;     /* that apply it; 0: as many as the machine gives */
     bp_task task;         /* never auto */
     bp_feature *features; /* [feature_count] */
     size_t feature_count;

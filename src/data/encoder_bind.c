@@ -118,22 +118,26 @@ static int32_t find_class(const bp_encoder *encoder, const char *text)
     return bp_text_parse_f64(text, strlen(text), &value) ? find_value(encoder->class_values, encoder->class_count, value) : -1;
 }
 
-/* The category or class that a row has by the map, or by the text of its number where the column holds numbers. */
-static int32_t find_by_text(const bp_binding *b, uint64_t row, char *const *names, size_t count)
+static int32_t find_category(const bp_feature *feature, const char *text)
 {
-    char number[32];
-
-    if (b->map) {
-        int32_t code = bp_column_code(b->column, row);
-        return code < 0 ? -1 : b->map[code];
-    }
-    return find_name(names, count, bp_column_text(b->column, row, number));
+    int32_t found = find_name(feature->categories, feature->category_count, text);
+    return found >= 0 ? found : bp_feature_other(feature);
 }
 
-int32_t bp_bound_category(const bp_bound *a, size_t feature, uint64_t row)
+int32_t bp_bound_category(const bp_bound *a, size_t feature, uint64_t row, bp_strange *strange)
 {
     const bp_feature *f = &a->encoder->features[feature];
-    return find_by_text(&a->features[feature], row, f->categories, f->category_count);
+    const bp_binding *b = &a->features[feature];
+    char number[32];
+    const char *text = bp_column_text(b->column, row, number);
+
+    if (!*text) {
+        strange->missing += !f->has_missing;
+        return bp_feature_missing(f);
+    }
+    int32_t place = b->map ? b->map[bp_column_code(b->column, row)] : find_category(f, text);
+    strange->categories += place < 0;
+    return place;
 }
 
 int32_t bp_bound_class(const bp_bound *a, uint64_t row)
@@ -141,9 +145,15 @@ int32_t bp_bound_class(const bp_bound *a, uint64_t row)
     const bp_encoder *encoder = a->encoder;
     const bp_binding *b = &a->targets[0];
 
-    if (!b->map && encoder->class_values)
+    char number[32];
+
+    if (b->map) {
+        int32_t code = bp_column_code(b->column, row);
+        return code < 0 ? -1 : b->map[code];
+    }
+    if (encoder->class_values)
         return find_value(encoder->class_values, encoder->class_count, bp_column_number(b->column, row));
-    return find_by_text(b, row, encoder->classes, encoder->class_count);
+    return find_name(encoder->classes, encoder->class_count, bp_column_text(b->column, row, number));
 }
 
 static bp_status make_map(bp_bound *a, bp_binding *b, bp_error *error)
@@ -160,7 +170,7 @@ static bp_status map_feature(bp_bound *a, const bp_feature *feature, bp_binding 
         return BP_OK;
     BP_TRY(make_map(a, b, error));
     for (size_t i = 0; b->map && i < b->column->category_count; i++)
-        b->map[i] = find_name(feature->categories, feature->category_count, b->column->categories[i]);
+        b->map[i] = find_category(feature, b->column->categories[i]);
     return BP_OK;
 }
 
@@ -213,8 +223,8 @@ static bool is_matrix(const bp_bound *a)
 
     for (size_t i = 0; i < a->encoder->feature_count; i++) {
         const bp_column *column = a->features[i].column;
-        if (a->encoder->features[i].categories || column->categorical || column->type != first->type ||
-            column->stride != first->stride || column->data != (const char *)first->data + i * size)
+        if (a->encoder->features[i].categories || a->encoder->features[i].has_missing || column->categorical ||
+            column->type != first->type || column->stride != first->stride || column->data != (const char *)first->data + i * size)
             return false;
     }
     return true;

@@ -1,4 +1,5 @@
-/* An encoder meets a data set: which column feeds which feature, and what its categories and classes are called here.
+/* An encoder meets a data set: which column feeds which feature, and what its categories and classes are called here; then its
+ * rows are written.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_ENCODER_BIND_H
@@ -9,15 +10,16 @@
 /* A feature or target and the column that feeds it. */
 typedef struct bp_binding {
     const bp_column *column;
-    int32_t *map; /* [column->category_count] -> category of the feature or class, -1 for an unknown one; NULL for numbers */
+    int32_t *map; /* [column->category_count] -> place among the feature's inputs, or class; -1 for none; NULL for numbers */
 } bp_binding;
 
 typedef struct bp_bound {
     const bp_encoder *encoder;
     const bp_dataset *dataset;
     bool with_targets;
-    bool matrix; /* the features are numbers side by side, in their order */
-    bool borrow; /* the data set's bytes serve as they are */
+    bool matrix;             /* the features are numbers side by side, in their order */
+    bool borrow;             /* the data set's bytes serve as they are */
+    struct bp_piece *pieces; /* [64 columns each] of a matrix */
     bp_pool pool;
     bp_binding *features;    /* [feature_count] */
     bp_binding *targets;     /* [target_count] */
@@ -28,10 +30,28 @@ typedef struct bp_bound {
  * numbers. encoder, dataset, with_targets and the pool's allocator are filled; the pool is the caller's to release. */
 bp_status bp_encoder_bind(bp_bound *bound, bp_error *error);
 
-/* The category of a feature that a row has, -1 for one that is not known or missing. A column of numbers goes by text. */
-int32_t bp_bound_category(const bp_bound *bound, size_t feature, uint64_t row);
+/* Which of the inputs of a column of categories is 1 in a row; -1: none, and what is strange is counted. A column of numbers
+ * goes by text. */
+int32_t bp_bound_category(const bp_bound *bound, size_t feature, uint64_t row, bp_strange *strange);
 
 /* The class of a row, -1 for one that is not known or missing. */
 int32_t bp_bound_class(const bp_bound *bound, uint64_t row);
+
+/* Where the rows of a bound data set go; what is NULL is left out. */
+typedef struct bp_destination {
+    float *x;         /* [rows, inputs] */
+    float *y;         /* [rows, target_count] */
+    int32_t *classes; /* [rows] */
+    float *weight;    /* [rows] */
+} bp_destination;
+
+#define BP_WRITE_ROWS ((uint64_t)64) /* written column by column while they stay in cache */
+
+/* What writing needs beside the binding, in the pool. */
+bp_status bp_bound_prepare(bp_bound *bound, bp_error *error);
+
+/* Writes rows begin ... end - 1, each as if alone. BP_BAD_FILE names a row and column that cannot be. *strange grows. */
+bp_status bp_bound_write(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end, bp_strange *strange,
+                         bp_error *error);
 
 #endif

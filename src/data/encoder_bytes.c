@@ -14,6 +14,12 @@ typedef struct narrow_sums {
     uint32_t squares[BP_BYTE_COLUMNS];
 } narrow_sums;
 
+void bp_byte_sums_start(bp_byte_sums *sums, size_t first, size_t count)
+{
+    *sums = (bp_byte_sums){.first = first, .count = count};
+    memset(sums->low, UCHAR_MAX, sizeof sums->low);
+}
+
 /* Always 64 columns, those behind the last being 0: loops of known length are vectorised. */
 static void add_row(const unsigned char *bytes, narrow_sums *narrow, bp_byte_sums *sums)
 {
@@ -28,13 +34,31 @@ static void add_row(const unsigned char *bytes, narrow_sums *narrow, bp_byte_sum
     }
 }
 
-static void add_rows(bp_rows rows, uint64_t begin, uint64_t end, bp_byte_sums *sums)
+static bool is_side_by_side(const bp_column *column, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (column[i].stride != column->stride || column[i].data != (const unsigned char *)column->data + i)
+            return false;
+    return true;
+}
+
+static void gather(const bp_column *column, size_t count, bool together, uint64_t row, unsigned char *bytes)
+{
+    if (together)
+        memcpy(bytes, (const unsigned char *)column->data + row * column->stride, count);
+    else
+        for (size_t i = 0; i < count; i++)
+            bytes[i] = ((const unsigned char *)column[i].data)[row * column[i].stride];
+}
+
+static void add_rows(const bp_column *column, bp_rows rows, uint64_t begin, uint64_t end, bp_byte_sums *sums)
 {
     unsigned char bytes[BP_BYTE_COLUMNS] = {0};
     narrow_sums narrow = {0};
+    bool together = is_side_by_side(column, sums->count);
 
     for (uint64_t i = begin; i < end; i++) {
-        memcpy(bytes, sums->first + bp_rows_at(rows, i) * sums->stride, sums->count);
+        gather(column, sums->count, together, bp_rows_at(rows, i), bytes);
         add_row(bytes, &narrow, sums);
     }
     for (size_t i = 0; i < BP_BYTE_COLUMNS; i++) {
@@ -43,46 +67,17 @@ static void add_rows(bp_rows rows, uint64_t begin, uint64_t end, bp_byte_sums *s
     }
 }
 
-static size_t count_beside(const bp_dataset *dataset, const bp_column *column)
+void bp_byte_sums_add(bp_byte_sums *sums, const bp_dataset *dataset, bp_rows rows)
 {
-    size_t left = (size_t)(dataset->columns + dataset->column_count - column), count = 1;
-
-    while (count < bp_size_min(left, BP_BYTE_COLUMNS) && column[count].type == BP_TYPE_U8 && !column[count].categorical &&
-           column[count].stride == column->stride && column[count].data == (const unsigned char *)column->data + count)
-        count++;
-    return count;
-}
-
-static void sum_from(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_byte_sums *sums)
-{
-    *sums = (bp_byte_sums){.first = column->data, .stride = column->stride, .count = count_beside(dataset, column)};
-    memset(sums->low, UCHAR_MAX, sizeof sums->low);
     for (uint64_t begin = 0; begin < rows.count; begin += ROWS_IN_32_BITS)
-        add_rows(rows, begin, begin + bp_size_min(rows.count - begin, ROWS_IN_32_BITS), sums);
-}
-
-static bool holds(const bp_byte_sums *sums, const bp_column *column)
-{
-    uintptr_t first = (uintptr_t)sums->first, at = (uintptr_t)column->data;
-    return sums->count && column->stride == sums->stride && at >= first && at - first < sums->count;
+        add_rows(&dataset->columns[sums->first], rows, begin, begin + bp_size_min(rows.count - begin, ROWS_IN_32_BITS), sums);
 }
 
 /* n sum(x^2) - sum(x)^2 has up to 80 bits; each half of a double's error after that. */
-static double deviation_of(uint64_t count, uint64_t sum, uint64_t squares)
+double bp_byte_deviation(const bp_byte_sums *sums, size_t place, uint64_t rows)
 {
     __extension__ typedef unsigned __int128 wide;
-    return sqrt((double)((wide)count * squares - (wide)sum * sum)) / (double)count;
-}
+    wide squares = (wide)rows * sums->squares[place], square = (wide)sums->sum[place] * sums->sum[place];
 
-bp_moments bp_byte_moments(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_byte_sums *sums)
-{
-    if (!holds(sums, column))
-        sum_from(dataset, column, rows, sums);
-    size_t place = (size_t)((const unsigned char *)column->data - sums->first);
-    return (bp_moments){
-        .low = sums->low[place],
-        .high = sums->high[place],
-        .mean = (double)sums->sum[place] / (double)rows.count,
-        .deviation = deviation_of(rows.count, sums->sum[place], sums->squares[place]),
-    };
+    return sqrt((double)(squares - square)) / (double)rows;
 }

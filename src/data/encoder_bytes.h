@@ -9,34 +9,25 @@
 
 #include "dataset.h"
 
-/* The data set's row behind the i-th chosen one. */
-static inline uint64_t bp_rows_at(bp_rows rows, uint64_t i)
-{
-    return rows.index ? rows.index[i] : i;
-}
-
 #define BP_BYTE_COLUMNS 64
 
-/* All bits 0: of no columns. */
+/* Of `count` columns of the data set from `first` on. */
 typedef struct bp_byte_sums {
-    const unsigned char *first; /* the first row of the first column */
-    size_t stride;
-    size_t count; /* of columns */
+    size_t first;
+    size_t count; /* 64 at most */
     uint64_t sum[BP_BYTE_COLUMNS];
     uint64_t squares[BP_BYTE_COLUMNS];
     unsigned char low[BP_BYTE_COLUMNS];
     unsigned char high[BP_BYTE_COLUMNS];
 } bp_byte_sums;
 
-typedef struct bp_moments {
-    double low;
-    double high;
-    double mean;
-    double deviation; /* the root of the mean square of what differs from the mean */
-} bp_moments;
+/* Nothing summed yet. */
+void bp_byte_sums_start(bp_byte_sums *sums, size_t first, size_t count);
 
-/* Over the chosen rows, of a column of bytes and of the data set's columns behind it that lie beside it. What `sums` holds
- * already is not summed again. */
-bp_moments bp_byte_moments(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_byte_sums *sums);
+/* The chosen rows of a data set, which may be a part of a larger one. */
+void bp_byte_sums_add(bp_byte_sums *sums, const bp_dataset *dataset, bp_rows rows);
+
+/* The root of the mean square of what differs from the mean, over the `rows` rows that were summed. */
+double bp_byte_deviation(const bp_byte_sums *sums, size_t place, uint64_t rows);
 
 #endif

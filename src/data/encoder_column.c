@@ -8,137 +8,78 @@
 
 #include "error.h"
 #include "memory.h"
-#include "sum.h"
+#include "size.h"
 
 /* ------------------------------------------------------------------------------------------------------------ numbers */
 
-static bp_status find_range(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_moments *result, bp_error *error)
+bool bp_column_needs_range(const bp_column *column, bp_scale rule)
 {
-    *result = (bp_moments){.low = INFINITY, .high = -INFINITY};
-    for (uint64_t i = 0; i < rows.count; i++) {
-        double value = bp_column_number(column, bp_rows_at(rows, i));
-        if (!isfinite(value))
-            return bp_dataset_fail(dataset, bp_rows_at(rows, i), error,
-                                   isnan(value)
-                                       ? "column \"%.200s\": a number is missing; fill it in, or leave out the row or the column"
-                                       : "column \"%.200s\": a number is infinite",
-                                   column->name);
-        if (value < result->low)
-            result->low = value;
-        if (value > result->high)
-            result->high = value;
-    }
-    return BP_OK;
+    return column->type != BP_TYPE_U8 || (rule != BP_SCALE_AUTO && rule != BP_SCALE_NONE);
 }
 
-/* Two passes: the deviations from the mean keep what a sum of squares would cancel. */
-static void find_deviation(const bp_column *column, bp_rows rows, bp_moments *result)
+bool bp_column_needs_deviation(const bp_column *column, bp_scale rule)
 {
-    bp_sum sum, squares;
-
-    bp_sum_start(&sum);
-    for (uint64_t i = 0; i < rows.count; i++)
-        bp_sum_add(&sum, bp_column_number(column, bp_rows_at(rows, i)));
-    result->mean = bp_sum_total(&sum) / (double)rows.count;
-    bp_sum_start(&squares);
-    for (uint64_t i = 0; i < rows.count; i++) {
-        double deviation = bp_column_number(column, bp_rows_at(rows, i)) - result->mean;
-        bp_sum_add(&squares, deviation * deviation);
-    }
-    result->deviation = sqrt(bp_sum_total(&squares) / (double)rows.count);
+    return bp_column_needs_range(column, rule) && (rule == BP_SCALE_AUTO || rule == BP_SCALE_STANDARD);
 }
 
-static bp_status find_moments(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, bp_byte_sums *sums,
-                              bp_moments *result, bp_error *error)
+/* Of numbers that differ, or are as they are. */
+static bp_scaling scale_by(const bp_column_statistics *found, bp_scale rule)
 {
-    if (column->type == BP_TYPE_U8) {
-        *result = bp_byte_moments(dataset, column, rows, sums);
-        return BP_OK;
-    }
-    BP_TRY(find_range(dataset, column, rows, result, error));
-    if (rule == BP_SCALE_AUTO || rule == BP_SCALE_STANDARD)
-        find_deviation(column, rows, result);
-    return BP_OK;
-}
+    double fill = isfinite(found->mean) ? found->mean : found->low; /* a sum may overflow where no mean is subtracted */
 
-bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, bp_byte_sums *sums,
-                              double *mean, double *scale, bp_error *error)
-{
-    bp_moments found;
-
-    *mean = 0;
-    *scale = column->type == BP_TYPE_U8 && rule == BP_SCALE_AUTO ? 255 : 1;
-    if (column->type == BP_TYPE_U8 && (rule == BP_SCALE_AUTO || rule == BP_SCALE_NONE))
-        return BP_OK;
-    BP_TRY(find_moments(dataset, column, rows, rule, sums, &found, error));
     if (rule == BP_SCALE_NONE)
-        return BP_OK;
-    if (found.low == found.high) {
-        *mean = found.low;
-    } else if (rule == BP_SCALE_RANGE) {
-        *mean = found.low;
-        *scale = found.high - found.low;
-    } else {
-        *mean = found.mean;
-        *scale = found.deviation;
-    }
-    if (!isfinite(*mean) || !isfinite(*scale))
-        return bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has numbers too large to be scaled", dataset->path, column->name);
-    if (*scale == 0) /* deviations too small to be squared */
-        *scale = 1;
-    *mean += 0.0; /* -0 becomes 0, which JSON keeps */
-    return BP_OK;
+        return (bp_scaling){0, 1, fill};
+    if (rule == BP_SCALE_RANGE)
+        return (bp_scaling){found->low, found->high - found->low, fill};
+    return (bp_scaling){found->mean, found->deviation, found->mean};
 }
 
-bp_status bp_column_fit_weight(const bp_dataset *dataset, const bp_column *column, bp_rows rows, double *mean, bp_error *error)
+bp_status bp_column_scale(const char *path, const bp_column *column, const bp_column_statistics *found, bp_scale rule,
+                          bp_scaling *result, bp_error *error)
 {
-    bp_moments found;
-    bp_sum sum;
+    bp_scaling scaling = {0, column->type == BP_TYPE_U8 && rule == BP_SCALE_AUTO ? 255 : 1, 0};
 
-    BP_TRY(find_range(dataset, column, rows, &found, error));
-    bp_sum_start(&sum);
-    for (uint64_t i = 0; i < rows.count; i++) {
-        uint64_t row = bp_rows_at(rows, i);
-        double weight = bp_column_number(column, row);
-        if (weight < 0)
-            return bp_dataset_fail(dataset, row, error, "column \"%.200s\": a weight is negative", column->name);
-        bp_sum_add(&sum, weight);
+    if (bp_column_needs_range(column, rule) && found->low <= found->high) { /* else all are missing */
+        if (found->low < found->high || rule == BP_SCALE_NONE)
+            scaling = scale_by(found, rule);
+        else /* its own mean may differ from a constant by rounding */
+            scaling = (bp_scaling){found->low, 1, found->low};
     }
-    *mean = bp_sum_total(&sum) / (double)rows.count;
-    if (!(*mean > 0) || !isfinite(*mean))
-        return bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\": the weights' mean is %s", dataset->path, column->name,
-                       *mean > 0 ? "infinite" : "0");
+    if (!isfinite(scaling.mean) || !isfinite(scaling.scale))
+        return bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has numbers too large to be scaled", path, column->name);
+    if (scaling.scale == 0) /* deviations too small to be squared */
+        scaling.scale = 1;
+    scaling.mean += 0.0; /* -0 becomes 0, which JSON keeps */
+    scaling.fill += 0.0;
+    *result = scaling;
     return BP_OK;
 }
 
 /* --------------------------------------------------------------------------------------------------------- categories */
 
-bp_status bp_column_fit_categories(bp_pool *pool, const bp_column *column, bp_rows rows, char ***categories, size_t *count,
-                                   bp_error *error)
+bp_status bp_column_categories(bp_pool *pool, const bp_column *column, const bp_column_statistics *found, uint64_t least,
+                               char ***categories, size_t *count, bp_error *error)
 {
-    bool *seen = bp_allocate_zeroed(&pool->allocator, column->category_count);
-    bp_status status = BP_OK;
+    size_t kept = 0;
 
-    if (!seen)
-        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", column->category_count);
-    for (uint64_t i = 0; i < rows.count; i++) {
-        int32_t code = bp_column_code(column, bp_rows_at(rows, i));
-        if (code >= 0)
-            seen[code] = true;
-    }
+    for (size_t i = 0; i < column->category_count; i++)
+        kept += found->counts[i] >= least;
     *count = 0;
-    *categories = bp_pool_take_array(pool, column->category_count, sizeof **categories, error);
+    *categories = bp_pool_take_array(pool, kept, sizeof **categories, error);
     if (!*categories)
-        status = BP_NO_MEMORY;
-    for (size_t i = 0; i < column->category_count && status == BP_OK; i++)
-        if (seen[i]) {
-            char *text = bp_pool_text(pool, column->categories[i], strlen(column->categories[i]), error);
-            (*categories)[(*count)++] = text;
-            status = text ? BP_OK : BP_NO_MEMORY;
-        }
-    bp_release(&pool->allocator, seen, column->category_count);
-    return status;
+        return BP_NO_MEMORY;
+    for (size_t i = 0; i < column->category_count; i++) {
+        if (found->counts[i] < least)
+            continue;
+        char *text = bp_pool_text(pool, column->categories[i], strlen(column->categories[i]), error);
+        if (!text)
+            return BP_NO_MEMORY;
+        (*categories)[(*count)++] = text;
+    }
+    return BP_OK;
 }
+
+/* ------------------------------------------------------------------------------------------------------------ integers */
 
 static int compare_numbers(const void *left, const void *right)
 {
@@ -146,66 +87,70 @@ static int compare_numbers(const void *left, const void *right)
     return (l > r) - (l < r);
 }
 
-static bp_status gather_integers(const bp_dataset *dataset, const bp_column *column, bp_rows rows, double *values, bp_error *error)
+static bp_status gather_integers(const bp_dataset *block, const bp_column *column, bp_rows rows, double *values, bp_error *error)
 {
     for (uint64_t i = 0; i < rows.count; i++) {
         uint64_t row = bp_rows_at(rows, i);
         values[i] = bp_column_number(column, row) + 0.0; /* -0 is the class 0 */
         if (isnan(values[i]))
-            return bp_dataset_fail(dataset, row, error, "column \"%.200s\": the target is missing", column->name);
+            return bp_dataset_fail(block, row, error, "column \"%.200s\": the target is missing", column->name);
         if (floor(values[i]) != values[i] || fabs(values[i]) > 0x1p53)
-            return bp_dataset_fail(dataset, row, error, "column \"%.200s\": %g is no whole number, so no class", column->name,
+            return bp_dataset_fail(block, row, error, "column \"%.200s\": %g is no whole number, so no class", column->name,
                                    values[i]);
     }
     return BP_OK;
 }
 
-static uint64_t sort_and_unite(double *values, uint64_t count)
+static size_t sort_and_unite(double *values, size_t count)
 {
-    uint64_t kept = 1;
+    size_t kept = 1;
 
     qsort(values, count, sizeof *values, compare_numbers);
-    for (uint64_t i = 1; i < count; i++)
+    for (size_t i = 1; i < count; i++)
         if (values[i] != values[kept - 1])
             values[kept++] = values[i];
     return kept;
 }
 
-static bp_status take_integers(bp_pool *pool, const double *found, size_t count, double **values, char ***names, bp_error *error)
+bp_status bp_integers_add(bp_integers *integers, const bp_dataset *block, size_t column, bp_rows rows, bp_error *error)
+{
+    void *values = integers->values;
+    size_t need;
+
+    if (!rows.count)
+        return BP_OK;
+    if (!bp_size_add(integers->count, (size_t)rows.count, &need) || !bp_size_mul(need, sizeof(double), &need))
+        return bp_fail(error, BP_NO_MEMORY, "memory for %llu classes was refused", (unsigned long long)rows.count);
+    bp_status status = bp_grow(&integers->allocator, &values, &integers->bytes, need, error);
+    integers->values = values;
+    BP_TRY(status);
+    BP_TRY(gather_integers(block, &block->columns[column], rows, integers->values + integers->count, error));
+    integers->count = sort_and_unite(integers->values, integers->count + (size_t)rows.count);
+    if (integers->count > BP_CLASSES_MAX)
+        return bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has %zu classes, more than %zu", block->path,
+                       block->columns[column].name, integers->count, BP_CLASSES_MAX);
+    return BP_OK;
+}
+
+void bp_integers_release(bp_integers *integers)
+{
+    bp_release(&integers->allocator, integers->values, integers->bytes);
+}
+
+bp_status bp_integers_take(bp_pool *pool, const bp_integers *integers, double **values, char ***names, bp_error *error)
 {
     char name[32];
 
-    *values = bp_pool_take_array(pool, count, sizeof **values, error);
-    *names = *values ? bp_pool_take_array(pool, count, sizeof **names, error) : NULL;
+    *values = bp_pool_take_array(pool, integers->count, sizeof **values, error);
+    *names = *values ? bp_pool_take_array(pool, integers->count, sizeof **names, error) : NULL;
     if (!*names)
         return BP_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        int length = snprintf(name, sizeof name, "%lld", (long long)found[i]);
-        (*values)[i] = found[i];
+    for (size_t i = 0; i < integers->count; i++) {
+        int length = snprintf(name, sizeof name, "%lld", (long long)integers->values[i]);
+        (*values)[i] = integers->values[i];
         (*names)[i] = bp_pool_text(pool, name, (size_t)length, error);
         if (!(*names)[i])
             return BP_NO_MEMORY;
     }
     return BP_OK;
-}
-
-bp_status bp_column_fit_integers(bp_pool *pool, const bp_dataset *dataset, const bp_column *column, bp_rows rows, double **values,
-                                 char ***names, size_t *count, bp_error *error)
-{
-    size_t bytes = (size_t)rows.count * sizeof(double);
-    double *found = rows.count > SIZE_MAX / sizeof *found ? NULL : bp_allocate(&pool->allocator, bytes);
-
-    if (!found)
-        return bp_fail(error, BP_NO_MEMORY, "memory for %llu classes was refused", (unsigned long long)rows.count);
-    bp_status status = gather_integers(dataset, column, rows, found, error);
-    if (status == BP_OK) {
-        *count = (size_t)sort_and_unite(found, rows.count);
-        if (*count > BP_CLASSES_MAX)
-            status = bp_fail(error, BP_BAD_FILE, "%s: column \"%.200s\" has %zu classes, more than %zu", dataset->path,
-                             column->name, *count, BP_CLASSES_MAX);
-        else
-            status = take_integers(pool, found, *count, values, names, error);
-    }
-    bp_release(&pool->allocator, found, bytes);
-    return status;
 }

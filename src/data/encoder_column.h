@@ -1,27 +1,45 @@
-/* What fitting learns from one column over chosen rows.
+/* What fitting makes of one column's statistics.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_ENCODER_COLUMN_H
 #define BP_ENCODER_COLUMN_H
 
 #include "encoder.h"
-#include "encoder_bytes.h"
+#include "statistics.h"
 
-/* Mean and scale of a column of numbers by bp_scale `rule`: standard (a constant column keeps 1), range, none; bytes
- * under auto are divided by 255, other numbers standardised. `sums` serves the column's neighbours, for the same rows.
- * BP_BAD_FILE for a number that is missing or not finite. */
-bp_status bp_column_fit_scale(const bp_dataset *dataset, const bp_column *column, bp_rows rows, bp_scale rule, bp_byte_sums *sums,
-                              double *mean, double *scale, bp_error *error);
+/* What a column of numbers is made of. */
+typedef struct bp_scaling {
+    double mean;
+    double scale; /* > 0 */
+    double fill;
+} bp_scaling;
 
-/* The mean of weights. BP_BAD_FILE for one that is negative, missing or not finite, and where all are 0. */
-bp_status bp_column_fit_weight(const bp_dataset *dataset, const bp_column *column, bp_rows rows, double *mean, bp_error *error);
+/* Whether statistics have to be taken: bytes that are only divided need none. */
+bool bp_column_needs_range(const bp_column *column, bp_scale rule);
+bool bp_column_needs_deviation(const bp_column *column, bp_scale rule);
 
-/* The categories that occur, sorted as the column's are. */
-bp_status bp_column_fit_categories(bp_pool *pool, const bp_column *column, bp_rows rows, char ***categories, size_t *count,
-                                   bp_error *error);
+/* By bp_scale `rule`: standard (a constant column keeps 1), range, none; bytes under auto are divided by 255, other numbers
+ * standardised. BP_BAD_FILE, with `path`, for numbers too large. */
+bp_status bp_column_scale(const char *path, const bp_column *column, const bp_column_statistics *found, bp_scale rule,
+                          bp_scaling *result, bp_error *error);
 
-/* The whole numbers that occur, ascending, and their names: classes. BP_BAD_FILE for other numbers. */
-bp_status bp_column_fit_integers(bp_pool *pool, const bp_dataset *dataset, const bp_column *column, bp_rows rows, double **values,
-                                 char ***names, size_t *count, bp_error *error);
+/* The categories that occur `least` times, sorted as the column's are. */
+bp_status bp_column_categories(bp_pool *pool, const bp_column *column, const bp_column_statistics *found, uint64_t least,
+                               char ***categories, size_t *count, bp_error *error);
+
+/* Different whole numbers, ascending: classes. */
+typedef struct bp_integers {
+    bp_allocator allocator;
+    double *values;
+    size_t count;
+    size_t bytes; /* of the block */
+} bp_integers;
+
+/* Adds those of chosen rows. BP_BAD_FILE names the row of a number that is missing or not whole. */
+bp_status bp_integers_add(bp_integers *integers, const bp_dataset *block, size_t column, bp_rows rows, bp_error *error);
+void bp_integers_release(bp_integers *integers);
+
+/* As classes, with names. */
+bp_status bp_integers_take(bp_pool *pool, const bp_integers *integers, double **values, char ***names, bp_error *error);
 
 #endif

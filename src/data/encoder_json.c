@@ -85,17 +85,35 @@ static void put_scaled(writer *w, const char *name, double mean, double scale)
     put(w, "}");
 }
 
+/* What is false, or as the mean says, is left out. */
+static void put_number_feature(writer *w, const bp_feature *feature)
+{
+    put(w, "{");
+    if (feature->fill != feature->mean) {
+        put(w, "\"fill\":");
+        put_number(w, feature->fill);
+        put(w, ",");
+    }
+    put(w, "\"mean\":");
+    put_number(w, feature->mean);
+    put(w, feature->has_missing ? ",\"missing\":true,\"name\":" : ",\"name\":");
+    put_text(w, feature->name);
+    put(w, ",\"scale\":");
+    put_number(w, feature->scale);
+    put(w, "}");
+}
+
 static void put_feature(writer *w, const bp_feature *feature)
 {
     if (!feature->categories) {
-        put_scaled(w, feature->name, feature->mean, feature->scale);
+        put_number_feature(w, feature);
         return;
     }
     put(w, "{\"categories\":");
     put_texts(w, feature->categories, feature->category_count);
-    put(w, ",\"name\":");
+    put(w, feature->has_missing ? ",\"missing\":true,\"name\":" : ",\"name\":");
     put_text(w, feature->name);
-    put(w, "}");
+    put(w, feature->has_other ? ",\"other\":true}" : "}");
 }
 
 static void put_encoder(writer *w, const bp_encoder *encoder)
@@ -195,13 +213,32 @@ static bp_status get_scaled(bp_pool *pool, const json_t *object, char **name, do
     return BP_OK;
 }
 
+static bp_status get_flag(const json_t *object, const char *key, bool *flag, bp_error *error)
+{
+    const json_t *value = json_object_get(object, key);
+
+    *flag = json_is_true(value);
+    return !value || json_is_boolean(value) ? BP_OK : fail(error, "a flag that is neither true nor false");
+}
+
+static bp_status get_number_feature(bp_pool *pool, const json_t *object, bp_feature *feature, bp_error *error)
+{
+    const json_t *fill = json_object_get(object, "fill");
+
+    BP_TRY(get_scaled(pool, object, &feature->name, &feature->mean, &feature->scale, error));
+    feature->fill = json_is_number(fill) ? json_number_value(fill) : feature->mean;
+    return (!fill || json_is_number(fill)) && isfinite(feature->fill) ? BP_OK : fail(error, "a fill that is no number");
+}
+
 static bp_status get_feature(bp_pool *pool, const json_t *object, bp_feature *feature, bp_error *error)
 {
     const json_t *categories = json_object_get(object, "categories");
 
+    BP_TRY(get_flag(object, "missing", &feature->has_missing, error));
     if (!categories)
-        return get_scaled(pool, object, &feature->name, &feature->mean, &feature->scale, error);
+        return get_number_feature(pool, object, feature, error);
     feature->scale = 1;
+    BP_TRY(get_flag(object, "other", &feature->has_other, error));
     BP_TRY(get_text(pool, json_object_get(object, "name"), "a column without a name", &feature->name, error));
     BP_TRY(
         get_texts(pool, categories, "categories that are no list of texts", &feature->categories, &feature->category_count, error));

@@ -133,6 +133,11 @@ bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_arra
     return status;
 }
 
+void bp_examples_strange(const bp_examples *examples, bp_strange *result)
+{
+    *result = examples->strange;
+}
+
 uint64_t bp_examples_rows(const bp_examples *examples)
 {
     return examples->rows;

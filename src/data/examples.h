@@ -23,6 +23,7 @@ struct bp_examples {
     size_t y_stride;
     const int32_t *classes; /* [rows], 0 ... outputs - 1, or 0 and 1 where outputs is 1; NULL where y is given */
     const float *weight;    /* [rows] or NULL: all 1 */
+    bp_strange strange;     /* what encoding met */
     void *owned;            /* one block that holds what was made for these examples; may be NULL */
     size_t owned_size;
 };
