@@ -103,8 +103,8 @@ static int use_data(checking *c)
 
 static int take_minibatch(checking *c)
 {
-    static const char *const of_data[] = {"target",  "target-file", "ignore-columns", "categorical", "header", "delimiter",
-                                          "decimal", "missing",     "scale",          "task",        "hidden"};
+    static const char *const of_data[] = {"target",  "target-file", "ignore-columns", "categorical",    "header", "delimiter",
+                                          "decimal", "missing",     "scale",          "max-categories", "task",   "hidden"};
 
     if (c->arguments->operand_count == 1)
         return use_data(c);
@@ -215,9 +215,9 @@ static int run(bp_arguments *arguments)
 }
 
 static const char *const settings[] = {
-    "target",     "target-file", "ignore-columns", "categorical",   "header",     "delimiter", "decimal",
-    "missing",    "scale",       "task",           "hidden",        "activation", "loss",      "init-scheme",
-    "batch-size", "seed",        "threads",        "exact-threads", "gradient",   "isa",       NULL};
+    "target", "target-file",    "ignore-columns", "categorical", "header",     "delimiter", "decimal",     "missing",
+    "scale",  "max-categories", "task",           "hidden",      "activation", "loss",      "init-scheme", "batch-size",
+    "seed",   "threads",        "exact-threads",  "gradient",    "isa",        NULL};
 static const bp_option_id options[] = {BP_OPTION_LAYERS, BP_OPTION_THRESHOLD, BP_OPTION_ENTRIES, BP_OPTION_JSON,
                                        BP_OPTION_CONFIG, BP_OPTION_HELP,      BP_OPTIONS};
 

@@ -175,11 +175,11 @@ static int run(bp_arguments *arguments)
 }
 
 static const char *const settings[] = {
-    "target",       "target-file", "ignore-columns", "weight-column",    "categorical", "header",     "delimiter", "decimal",
-    "missing",      "scale",       "task",           "validation-split", "hidden",      "activation", "loss",      "init-scheme",
-    "optimizer",    "nesterov",    "schedule",       "learning-rate",    "momentum",    "beta1",      "beta2",     "epsilon",
-    "weight-decay", "clip-norm",   "batch-size",     "accumulate",       "epochs",      "patience",   "metric",    "shuffle",
-    "seed",         "threads",     "exact-threads",  "precision",        "gradient",    "isa",        NULL};
+    "target",       "target-file",    "ignore-columns", "weight-column",    "categorical", "header",     "delimiter", "decimal",
+    "missing",      "scale",          "task",           "validation-split", "hidden",      "activation", "loss",      "init-scheme",
+    "optimizer",    "nesterov",       "schedule",       "learning-rate",    "momentum",    "beta1",      "beta2",     "epsilon",
+    "weight-decay", "clip-norm",      "batch-size",     "accumulate",       "epochs",      "patience",   "metric",    "shuffle",
+    "seed",         "max-categories", "threads",        "exact-threads",    "precision",   "gradient",   "isa",       NULL};
 
 static const bp_option_id options[] = {BP_OPTION_OUTPUT_MODEL,
                                        BP_OPTION_TEST,

@@ -40,6 +40,19 @@ void bp_settings_inherit(bp_settings *settings, const bp_settings *model, const 
         }
 }
 
+void bp_say_strange(const bp_examples *examples, const char *path)
+{
+    bp_strange strange;
+
+    bp_examples_strange(examples, &strange);
+    if (strange.missing)
+        bp_say("%s: %llu values are missing in columns that had none missing in training: means stand for numbers", path,
+               (unsigned long long)strange.missing);
+    if (strange.categories)
+        bp_say("%s: %llu categories were never seen in training, in columns without '=other': their inputs are all 0", path,
+               (unsigned long long)strange.categories);
+}
+
 static bool is_name(const char *own, const char *name, size_t length)
 {
     return strlen(own) == length && memcmp(own, name, length) == 0;
@@ -87,11 +100,13 @@ int bp_subject_open(bp_subject *subject, const bp_arguments *arguments, bool wit
     if (code != BP_EXIT_DONE)
         return code;
     bp_encoder_describe(subject->encoder, &subject->info);
+    bp_encoder_set_threads(subject->encoder, settings.threads);
     bp_settings_inherit(&settings, &model, bp_reading_keys);
     if (arguments->option[BP_OPTION_KEEP])
         copy_as_text(subject, arguments->option[BP_OPTION_KEEP], &settings);
     if (read_data(subject, arguments->operands[1], &settings, with_targets, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
+    bp_say_strange(subject->examples, arguments->operands[1]);
     return BP_EXIT_DONE;
 }
 

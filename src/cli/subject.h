@@ -22,6 +22,9 @@ void bp_subject_close(bp_subject *subject);
 int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder,
                     bp_settings *settings);
 
+/* Says how many values of the file at `path` the encoder had no place for. */
+void bp_say_strange(const bp_examples *examples, const char *path);
+
 /* Fills each of `keys` (then NULL) that was not given with what the model was made with. */
 void bp_settings_inherit(bp_settings *settings, const bp_settings *model, const char *const *keys);
 

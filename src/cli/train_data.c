@@ -77,6 +77,8 @@ int bp_train_read_more(bp_train *train, const char *path, const char *target_fil
     if (status != BP_OK)
         return bp_say_input_error(train->arguments, &error);
     material->count = bp_examples_rows(material->examples);
+    if (!train->arguments->option[BP_OPTION_QUIET])
+        bp_say_strange(material->examples, path);
     return BP_EXIT_DONE;
 }
 
@@ -157,7 +159,9 @@ static int encode(bp_train *train)
     bp_error error;
     bp_status status = BP_OK;
 
-    if (!train->encoder)
+    if (train->encoder)
+        bp_encoder_set_threads(train->encoder, train->settings.threads);
+    else
         status = bp_encoder_fit(train->training.dataset, bp_material_rows(&train->training), &train->settings, NULL,
                                 &train->encoder, &error);
     if (status == BP_OK)
