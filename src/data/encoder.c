@@ -31,6 +31,27 @@ void bp_encoder_free(bp_encoder *encoder)
 
 /* --------------------------------------------------------------------------------------------------------- finishing */
 
+/* Names or identifiers taken for categories make inputs without number. */
+bp_status bp_encoder_check_categories(const bp_encoder *encoder, const char *path, uint64_t most, bp_error *error)
+{
+    const bp_feature *widest = NULL;
+    size_t inputs = 0;
+
+    for (size_t i = 0; i < encoder->feature_count; i++) {
+        const bp_feature *feature = &encoder->features[i];
+        if (!feature->categories)
+            continue;
+        inputs += bp_feature_width(feature);
+        widest = !widest || feature->category_count > widest->category_count ? feature : widest;
+    }
+    if (inputs <= most)
+        return BP_OK;
+    return bp_fail(error, BP_INVALID,
+                   "%s: columns of categories would become %zu inputs, more than %llu; %zu of them are of column \"%.200s\": "
+                   "leave it out with --ignore-columns, or raise --max-categories",
+                   path, inputs, (unsigned long long)most, bp_feature_width(widest), widest->name);
+}
+
 static bp_status count_inputs(bp_encoder *encoder, bp_error *error)
 {
     size_t inputs = 0;

@@ -80,6 +80,9 @@ struct bp_encoder {
 /* An empty encoder, to be filled and then finished. */
 bp_status bp_encoder_new(const bp_allocator *allocator, bp_encoder **result, bp_error *error);
 
+/* BP_INVALID where columns of categories become more than `most` inputs: names the one with the most. */
+bp_status bp_encoder_check_categories(const bp_encoder *encoder, const char *path, uint64_t most, bp_error *error);
+
 /* Counts inputs and outputs and names the inputs, once features, targets and classes are there. */
 bp_status bp_encoder_finish(bp_encoder *encoder, bp_error *error);
 

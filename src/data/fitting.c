@@ -350,28 +350,6 @@ static bp_status end_features(const bp_fitting *f, bp_error *error)
     return BP_OK;
 }
 
-/* Names or identifiers taken for categories make inputs without number. */
-static bp_status check_categories(const bp_fitting *f, bp_error *error)
-{
-    const bp_encoder *encoder = f->encoder;
-    const bp_feature *widest = NULL;
-    size_t inputs = 0;
-
-    for (size_t i = 0; i < encoder->feature_count; i++) {
-        const bp_feature *feature = &encoder->features[i];
-        if (!feature->categories)
-            continue;
-        inputs += bp_feature_width(feature);
-        widest = !widest || feature->category_count > widest->category_count ? feature : widest;
-    }
-    if (inputs <= f->most_categories)
-        return BP_OK;
-    return bp_fail(error, BP_INVALID,
-                   "%s: columns of categories would become %zu inputs, more than %llu; %zu of them are of column \"%.200s\": "
-                   "leave it out with --ignore-columns, or raise --max-categories",
-                   f->shape->path, inputs, (unsigned long long)f->most_categories, bp_feature_width(widest), widest->name);
-}
-
 static bp_status end_weight(const bp_fitting *f, bp_error *error)
 {
     double mean;
@@ -390,7 +368,7 @@ static BP_OUT_OF_LINE bp_status end(bp_fitting *f, bp_encoder **result, bp_error
 {
     BP_TRY(end_targets(f, error));
     BP_TRY(end_features(f, error));
-    BP_TRY(check_categories(f, error));
+    BP_TRY(bp_encoder_check_categories(f->encoder, f->shape->path, f->most_categories, error));
     BP_TRY(end_weight(f, error));
     BP_TRY(bp_encoder_finish(f->encoder, error));
     *result = f->encoder;
