@@ -473,6 +473,14 @@ BP_API bp_status bp_model_parse(const void *bytes, size_t size, const bp_allocat
  * buffer, NUL-terminated, cut at `capacity`. The encoder may be NULL. Returns the length of the whole. */
 BP_API size_t bp_model_pytorch(const bp_network *network, const bp_encoder *encoder, char *text, size_t capacity);
 
+/* The model in another form, by the end of the path's name; see docs/export.md. Replaced as bp_model_save does it.
+ *   .c             C99 source, with the bits of bp_network_predict and the encoder's. All identifiers begin with `prefix`,
+ *                  NULL: the file's name made an identifier
+ *   .safetensors   what bp_model_save writes; the settings, which may be NULL, are for it alone, and prefix is NULL
+ * The encoder may be NULL. BP_INVALID for another end and for a prefix that is no identifier. */
+BP_API bp_status bp_model_export(const char *path, const bp_network *network, const bp_encoder *encoder,
+                                 const bp_settings *settings, const char *prefix, bp_error *error);
+
 /* What predicting needs besides the network: activations of a block of rows for each of `threads` threads, 65536 at most (0:
  * as many as the machine gives). It serves every network of the same layers and precision; one for each caller's thread. */
 typedef struct bp_workspace bp_workspace;

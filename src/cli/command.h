@@ -28,6 +28,8 @@ typedef enum bp_option_id {
     BP_OPTION_OUTPUT_MODEL,
     BP_OPTION_OUTPUT_CSV,
     BP_OPTION_OUTPUT_BPD,
+    BP_OPTION_OUTPUT_EXPORT,
+    BP_OPTION_NAME,
     BP_OPTION_CHECKPOINT,
     BP_OPTION_CHECKPOINT_EVERY,
     BP_OPTION_RESUME,
@@ -87,7 +89,7 @@ struct bp_arguments {
 };
 
 extern const bp_command bp_command_train, bp_command_evaluate, bp_command_predict, bp_command_trace, bp_command_gradcheck,
-    bp_command_info, bp_command_pack, bp_command_bench, bp_command_plan;
+    bp_command_info, bp_command_export, bp_command_pack, bp_command_bench, bp_command_plan;
 
 /* All of them, then NULL. */
 extern const bp_command *const bp_commands[];

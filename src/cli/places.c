@@ -59,6 +59,8 @@ static const char *output_of(const bp_arguments *arguments)
 
     if (bp_command_has(arguments->command, BP_OPTION_OUTPUT_MODEL))
         return bp_option_text(arguments, BP_OPTION_OUTPUT_MODEL);
+    if (arguments->option[BP_OPTION_OUTPUT_EXPORT])
+        return arguments->option[BP_OPTION_OUTPUT_EXPORT];
     path = arguments->option[BP_OPTION_OUTPUT_CSV];
     return path && strcmp(path, "-") != 0 ? path : NULL;
 }

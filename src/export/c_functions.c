@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "c_functions.h"
+
+#include <stdbool.h>
+
+#include "model.h"
+
+/* ------------------------------------------------------------------------------------------------------ of one number */
+
+static const char flush_code[] = "/* Numbers too small to be normal are 0. */\n"
+                                 "static float @_flush(float x)\n"
+                                 "{\n"
+                                 "    return x > -0x1p-126f && x < 0x1p-126f ? 0.0f : x;\n"
+                                 "}\n\n";
+
+static const char relu_code[] = "static float @_relu(float z)\n"
+                                "{\n"
+                                "    return z <= 0.0f ? 0.0f : z;\n"
+                                "}\n\n";
+
+static const char leaky_relu_code[] = "static float @_leaky_relu(float z)\n"
+                                      "{\n"
+                                      "    return z <= 0.0f ? z * 0.01f : z;\n"
+                                      "}\n\n";
+
+static const char exp_code[] =
+    "/* e^x of x <= 88: x = n ln 2 + r, e^r by its series, times 2^n; below -88 it is 0. */\n"
+    "static float @_exp(float x)\n"
+    "{\n"
+    "    static const float series[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};\n"
+    "    const float magic = 0x1.8p23f + 127; /* adding it rounds to a whole number, and leaves n + 127 in the low bits */\n"
+    "    union { float f; uint32_t bits; } power;\n"
+    "    float e = 1.0f / 5040;\n"
+    "    int i;\n"
+    "\n"
+    "    x = x < -88.0f ? -88.0f : x;\n"
+    "    power.f = fmaf(x, 0x1.715476p+0f, magic);\n"
+    "    x = fmaf(power.f - magic, -0x1.62e400p-1f, x);\n"
+    "    x = fmaf(power.f - magic, -0x1.7f7d1cp-20f, x);\n"
+    "    for (i = 0; i < 7; i++)\n"
+    "        e = fmaf(e, x, series[i]);\n"
+    "    power.bits <<= 23;\n"
+    "    return @_flush(e * power.f);\n"
+    "}\n\n";
+
+static const char sigmoid_code[] = "static float @_sigmoid(float x)\n"
+                                   "{\n"
+                                   "    float e = @_exp(0.0f - (x < 0.0f ? -x : x)), whole = 1.0f + e;\n"
+                                   "    float s = (0.0f <= x ? 1.0f : e) / whole, lost = (whole - 1.0f) - e;\n"
+                                   "    return fmaf(lost * s, 0.0f <= x ? s : 1.0f - s, s);\n"
+                                   "}\n\n";
+
+static const char tanh_code[] =
+    "static float @_tanh(float x)\n"
+    "{\n"
+    "    float size = x < 0.0f ? -x : x, twice = size + size, square = x * x, series = -5.70498872745e-3f;\n"
+    "\n"
+    "    if (!(size < 0.625f)) {\n"
+    "        float a = 1.0f - 2.0f / (@_exp(32.0f < twice ? 32.0f : twice) + 1.0f);\n"
+    "        return x < 0.0f ? -a : a;\n"
+    "    }\n"
+    "    series = fmaf(series, square, 2.06390887954e-2f);\n"
+    "    series = fmaf(series, square, -5.37397155531e-2f);\n"
+    "    series = fmaf(series, square, 1.33314422036e-1f);\n"
+    "    series = fmaf(series, square, -3.33332819422e-1f);\n"
+    "    return fmaf(series * square, x, x);\n"
+    "}\n\n";
+
+/* A function, and what it calls. */
+typedef struct function {
+    const char *name;
+    const char *code;
+    bool exp;
+} function;
+
+static const function activations[] = {
+    [BP_IDENTITY] = {NULL, NULL, false},
+    [BP_RELU] = {"relu", relu_code, false},
+    [BP_LEAKY_RELU] = {"leaky_relu", leaky_relu_code, false},
+    [BP_SIGMOID] = {"sigmoid", sigmoid_code, true},
+    [BP_TANH] = {"tanh", tanh_code, true},
+};
+
+/* Of the prediction, by the loss. */
+static const function *prediction_of(bp_loss loss)
+{
+    return loss == BP_BINARY_CROSS_ENTROPY ? &activations[BP_SIGMOID] : &activations[BP_IDENTITY];
+}
+
+const char *bp_c_activation(bp_activation activation)
+{
+    return activations[activation].name;
+}
+
+const char *bp_c_prediction(bp_loss loss)
+{
+    return prediction_of(loss)->name;
+}
+
+/* --------------------------------------------------------------------------------------------------------- of one row */
+
+/* Zeros are passed over: with finite weights they change no bit of a chain that ends with + 0. */
+static const char layer_code[] =
+    "/* y [n] = x [k] w [k][n] + b [n]: a sum is one chain of fused multiply-adds in ascending order. */\n"
+    "static void @_layer(const float *w, const float *b, size_t k, size_t n, const float *x, float *y)\n"
+    "{\n"
+    "    size_t i, j;\n"
+    "\n"
+    "    for (j = 0; j < n; j++)\n"
+    "        y[j] = 0.0f;\n"
+    "    for (i = 0; i < k; i++, w += n) {\n"
+    "        float a = @_flush(x[i]);\n"
+    "        for (j = 0; j < n && a != 0.0f; j++)\n"
+    "            y[j] = fmaf(a, w[j], y[j]);\n"
+    "    }\n"
+    "    for (j = 0; j < n; j++)\n"
+    "        y[j] = @_flush((y[j] + 0.0f) + b[j]);\n"
+    "}\n\n";
+
+static const char bf16_code[] =
+    "/* The nearest number of 8 significant bits, ties to even. */\n"
+    "static float @_bf16(float x)\n"
+    "{\n"
+    "    union { float f; uint32_t bits; } number;\n"
+    "\n"
+    "    number.f = @_flush(x);\n"
+    "    if (x != x)\n"
+    "        return x;\n"
+    "    number.bits = (number.bits + 0x7fffu + (number.bits >> 16 & 1u)) & 0xffff0000u;\n"
+    "    return number.f;\n"
+    "}\n\n"
+    "/* The float whose upper half these bits are. */\n"
+    "static float @_wide(uint16_t half)\n"
+    "{\n"
+    "    union { float f; uint32_t bits; } number;\n"
+    "\n"
+    "    number.bits = (uint32_t)half << 16;\n"
+    "    return number.f;\n"
+    "}\n\n"
+    "/* y [n] += a [count] w [count][n], count <= 32: numbers of even index, and those of odd index, each in a chain. */\n"
+    "static void @_step(const uint16_t *w, size_t count, size_t n, const float *a, float *y)\n"
+    "{\n"
+    "    size_t i, j;\n"
+    "\n"
+    "    for (j = 0; j < n; j++) {\n"
+    "        float even = 0.0f, odd = 0.0f;\n"
+    "        for (i = 0; i < count; i += 2)\n"
+    "            even = fmaf(a[i], @_wide(w[i * n + j]), even);\n"
+    "        for (i = 1; i < count; i += 2)\n"
+    "            odd = fmaf(a[i], @_wide(w[i * n + j]), odd);\n"
+    "        y[j] = y[j] + (even + odd);\n"
+    "    }\n"
+    "}\n\n";
+
+static const char mixed_code[] =
+    "/* y [n] = x [k] w + b [n], with w [%u][k][n] the terms of the weights, and as many of x. */\n"
+    "static void @_layer(const uint16_t *w, const float *b, size_t k, size_t n, const float *x, float *y)\n"
+    "{\n"
+    "    static const unsigned char pairs[][2] = {%s}; /* which terms are multiplied: small products come first */\n"
+    "    float a[%u][32];\n"
+    "    size_t i, j, t, first;\n"
+    "\n"
+    "    for (j = 0; j < n; j++)\n"
+    "        y[j] = 0.0f;\n"
+    "    for (first = 0; first < k; first += 32) {\n"
+    "        size_t count = k - first < 32 ? k - first : 32;\n"
+    "        for (i = 0; i < count; i++) {\n"
+    "            float rest = x[first + i];\n"
+    "            for (t = 0; t < %u; t++) {\n"
+    "                a[t][i] = @_bf16(rest);\n"
+    "                rest -= a[t][i];\n"
+    "            }\n"
+    "        }\n"
+    "        for (t = 0; t < sizeof pairs / sizeof *pairs; t++)\n"
+    "            @_step(w + (pairs[t][1] * k + first) * n, count, n, a[pairs[t][0]], y);\n"
+    "    }\n"
+    "    for (j = 0; j < n; j++)\n"
+    "        y[j] = @_flush((y[j] + 0.0f) + b[j]);\n"
+    "}\n\n";
+
+/* The sum of exponentials goes over 16 lanes, as wide as the widest vector that trains. */
+static const char softmax_code[] = "static void @_softmax(size_t n, float *z)\n"
+                                   "{\n"
+                                   "    float lane[16] = {0.0f}, most = z[0];\n"
+                                   "    size_t j, apart;\n"
+                                   "\n"
+                                   "    for (j = 1; j < n; j++)\n"
+                                   "        most = most < z[j] ? z[j] : most;\n"
+                                   "    for (j = 0; j < n; j++) {\n"
+                                   "        z[j] = @_exp(z[j] - most);\n"
+                                   "        lane[j % 16] += z[j];\n"
+                                   "    }\n"
+                                   "    for (apart = 8; apart > 0; apart /= 2)\n"
+                                   "        for (j = 0; j < apart; j++)\n"
+                                   "            lane[j] += lane[j + apart];\n"
+                                   "    for (j = 0; j < n; j++)\n"
+                                   "        z[j] = @_flush(z[j] / lane[0]);\n"
+                                   "}\n\n";
+
+/* --------------------------------------------------------------------------------------------------------------- whole */
+
+static void add_layer(bp_c_text *c, unsigned terms)
+{
+    static const char *const pairs[] = {"{0, 0}", "{1, 0}, {0, 1}, {0, 0}", "{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}"};
+
+    if (!terms) {
+        bp_c_code(c, layer_code);
+        return;
+    }
+    bp_c_code(c, bf16_code);
+    bp_c_print(c, mixed_code, terms, pairs[terms - 1], terms, terms);
+}
+
+void bp_c_functions(bp_c_text *c, const bp_network *network, unsigned terms)
+{
+    bp_loss loss = bp_network_loss(network);
+    const function *hidden = &activations[bp_model_activation(network)], *last = prediction_of(loss);
+
+    bp_c_code(c, flush_code);
+    if (hidden->exp || last->exp || loss == BP_CROSS_ENTROPY)
+        bp_c_code(c, exp_code);
+    if (hidden->code)
+        bp_c_code(c, hidden->code);
+    if (last->code && last != hidden)
+        bp_c_code(c, last->code);
+    if (loss == BP_CROSS_ENTROPY)
+        bp_c_code(c, softmax_code);
+    add_layer(c, terms);
+}
