@@ -28,8 +28,8 @@ static bool follows(const bp_feature *feature, const bp_feature *next)
     uint64_t number, after;
     size_t stem = stem_of(feature->name, &number), length = stem_of(next->name, &after);
 
-    return !feature->categories && !next->categories && stem == length && feature->name[stem] && next->name[length] &&
-           memcmp(feature->name, next->name, stem) == 0 && number + 1 == after;
+    return !feature->categories && !next->categories && !feature->has_missing && !next->has_missing && stem == length &&
+           feature->name[stem] && next->name[length] && memcmp(feature->name, next->name, stem) == 0 && number + 1 == after;
 }
 
 /* Features from `first` on that are one member. */
@@ -106,9 +106,10 @@ static void declare_member(bp_c_text *c, const bp_c_columns *columns, size_t i)
 
 static void declare_row(bp_c_text *c, const bp_c_columns *columns)
 {
-    bp_c_code(c,
-              "/* One row, as it stands in the table: numbers in their own units; of categories, the text or a null pointer. */\n"
-              "typedef struct {\n");
+    bp_c_code(c, "/* One row, as it stands in the table: numbers in their own units, NaN where one is missing; categories as text, "
+                 "empty or a\n"
+                 " * null pointer where one is missing. */\n"
+                 "typedef struct {\n");
     for (size_t i = 0; i < columns->count; i++)
         declare_member(c, columns, i);
     bp_c_code(c, "} @_row;\n\n");
@@ -155,7 +156,7 @@ void bp_c_columns_declare(bp_c_text *c, const bp_c_columns *columns)
     bp_c_print(
         c,
         "/* Scales and encodes one row: x [%lu] is what the network takes. Returns 0; or the number, from 1, of the first column\n"
-        " * that is missing (NaN) or too large, and x is then of no use. */\n"
+        " * that is infinite or too large, and x is then of no use. */\n"
         "int @_encode(const @_row *row, float *x);\n\n"
         "/* Encodes, predicts, and gives results as they are to be read. Returns what @_encode does; where that is not 0, no\n"
         " * result is written. */\n"
@@ -165,24 +166,29 @@ void bp_c_columns_declare(bp_c_text *c, const bp_c_columns *columns)
 
 /* ---------------------------------------------------------------------------------------------------------- encoding */
 
-static const char number_code[] = "/* (value - mean) / scale in double, rounded once; 0 where that is no number. */\n"
-                                  "static int @_number(double value, double mean, double scale, float *x)\n"
-                                  "{\n"
-                                  "    *x = (float)((value - mean) / scale);\n"
-                                  "    return *x - *x == 0.0f;\n"
-                                  "}\n\n";
+static const char number_code[] =
+    "/* (value - mean) / scale in double, rounded once, of a missing value that of fill; 0 where that is no number. */\n"
+    "static int @_number(double value, double mean, double scale, double fill, float *x)\n"
+    "{\n"
+    "    *x = (float)(((value != value ? fill : value) - mean) / scale);\n"
+    "    return *x - *x == 0.0f;\n"
+    "}\n\n";
 
-static const char category_code[] = "/* 1 in the place of the category; all 0 where it is none of them. */\n"
-                                    "static void @_category(const char *text, const char *const *names, size_t count, float *x)\n"
-                                    "{\n"
-                                    "    size_t i, at;\n"
-                                    "\n"
-                                    "    for (i = 0; i < count; i++) {\n"
-                                    "        for (at = 0; text && text[at] && text[at] == names[i][at]; at++)\n"
-                                    "            continue;\n"
-                                    "        x[i] = text && text[at] == names[i][at] ? 1.0f : 0.0f;\n"
-                                    "    }\n"
-                                    "}\n\n";
+static const char category_code[] =
+    "/* x [width]: 1 in the place of the category, of a missing one, or of any other; -1 is no place. */\n"
+    "static void @_category(const char *text, const char *const *names, int count, int width, int missing, int other, float *x)\n"
+    "{\n"
+    "    int i, at, place = text && *text ? other : missing;\n"
+    "\n"
+    "    for (i = 0; i < count && text; i++) {\n"
+    "        for (at = 0; text[at] && text[at] == names[i][at]; at++)\n"
+    "            continue;\n"
+    "        if (text[at] == names[i][at])\n"
+    "            place = i;\n"
+    "    }\n"
+    "    for (i = 0; i < width; i++)\n"
+    "        x[i] = i == place ? 1.0f : 0.0f;\n"
+    "}\n\n";
 
 static void define_strings(bp_c_text *c, char *const *texts, size_t count)
 {
@@ -194,17 +200,25 @@ static void define_strings(bp_c_text *c, char *const *texts, size_t count)
     }
 }
 
-/* Means and scales of an array's columns. */
+static void scaling(bp_c_text *c, const bp_feature *feature)
+{
+    bp_c_f64(c, feature->mean);
+    bp_c_code(c, ", ");
+    bp_c_f64(c, feature->scale);
+    bp_c_code(c, ", ");
+    bp_c_f64(c, feature->fill);
+}
+
+/* Of an array's columns. */
 static void define_scales(bp_c_text *c, const bp_c_columns *columns, size_t i)
 {
     const bp_feature *feature = &columns->encoder->features[columns->members[i].feature];
 
-    bp_c_print(c, "static const double @_scales_%s[%zu][2] = { /* mean, scale */\n", columns->names[i], columns->members[i].count);
+    bp_c_print(c, "static const double @_scales_%s[%zu][3] = { /* mean, scale, fill */\n", columns->names[i],
+               columns->members[i].count);
     for (size_t n = 0; n < columns->members[i].count; n++) {
         bp_c_code(c, "    {");
-        bp_c_f64(c, feature[n].mean);
-        bp_c_code(c, ", ");
-        bp_c_f64(c, feature[n].scale);
+        scaling(c, &feature[n]);
         bp_c_code(c, n + 1 < columns->members[i].count ? "},\n" : "}};\n\n");
     }
 }
@@ -213,7 +227,7 @@ static void define_tables(bp_c_text *c, const bp_c_columns *columns)
 {
     for (size_t i = 0; i < columns->count; i++) {
         const bp_feature *feature = &columns->encoder->features[columns->members[i].feature];
-        if (feature->categories) {
+        if (feature->categories && feature->category_count) {
             bp_c_print(c, "static const char *const @_names_%s[%zu]", columns->names[i], feature->category_count);
             define_strings(c, feature->categories, feature->category_count);
         } else if (columns->members[i].count > 1) {
@@ -224,11 +238,23 @@ static void define_tables(bp_c_text *c, const bp_c_columns *columns)
 
 static void encode_number(bp_c_text *c, const bp_feature *feature, size_t column, const char *name)
 {
+    unsigned long first = feature->first;
+
     bp_c_print(c, "    if (!@_number(row->%s, ", name);
-    bp_c_f64(c, feature->mean);
-    bp_c_code(c, ", ");
-    bp_c_f64(c, feature->scale);
-    bp_c_print(c, ", &x[%lu]))\n        return %zu;\n", (unsigned long)feature->first, column + 1);
+    scaling(c, feature);
+    bp_c_print(c, ", &x[%lu]))\n        return %zu;\n", first, column + 1);
+    if (feature->has_missing)
+        bp_c_print(c, "    x[%lu] = row->%s != row->%s ? 1.0f : 0.0f;\n", first + 1, name, name);
+}
+
+/* All categories may be others. */
+static void encode_category(bp_c_text *c, const bp_feature *feature, const char *name)
+{
+    bool some = feature->category_count > 0;
+
+    bp_c_print(c, "    @_category(row->%s, %s%s%s, %zu, %zu, %d, %d, &x[%lu]);\n", name, some ? c->prefix : "",
+               some ? "_names_" : "0", some ? name : "", feature->category_count, bp_feature_width(feature),
+               (int)bp_feature_missing(feature), (int)bp_feature_other(feature), (unsigned long)feature->first);
 }
 
 static void encode_member(bp_c_text *c, const bp_c_columns *columns, size_t i)
@@ -238,16 +264,15 @@ static void encode_member(bp_c_text *c, const bp_c_columns *columns, size_t i)
     const char *name = columns->names[i];
 
     if (feature->categories)
-        bp_c_print(c, "    @_category(row->%s, @_names_%s, %zu, &x[%lu]);\n", name, name, feature->category_count,
-                   (unsigned long)feature->first);
+        encode_category(c, feature, name);
     else if (member->count == 1)
         encode_number(c, feature, member->feature, name);
     else
         bp_c_print(c,
                    "    for (i = 0; i < %zu; i++)\n"
-                   "        if (!@_number(row->%s[i], @_scales_%s[i][0], @_scales_%s[i][1], &x[%lu + i]))\n"
+                   "        if (!@_number(row->%s[i], @_scales_%s[i][0], @_scales_%s[i][1], @_scales_%s[i][2], &x[%lu + i]))\n"
                    "            return %zu + i;\n",
-                   member->count, name, name, name, (unsigned long)feature->first, member->feature + 1);
+                   member->count, name, name, name, name, (unsigned long)feature->first, member->feature + 1);
 }
 
 static void define_encode(bp_c_text *c, const bp_c_columns *columns)

@@ -22,6 +22,18 @@ static const char header[] =
 static const char *const colours[] = {"red", "\"\"quoted\"\" ?\?/", "back\\slash", "gr\303\274n", "//", "%s@_x", "*/"};
 #define NUMBERS 9
 
+/* Every column of numbers but the last misses some, but not in the rows that it is fitted on: there only every other one. */
+static bool is_missing(int row, int column)
+{
+    return (row + column) % 13 == 5 && (row > ROWS / 2 || column % 2) && column + 1 < NUMBERS;
+}
+
+/* The categories of a row: some are missing, some occur once in the rows for fitting, some never. */
+static int colour_of(int row)
+{
+    return row % 11 == 3 ? -1 : row == 8 ? 6 : row > 50 ? 5 : row % 5;
+}
+
 /* A CSV file of all that, then columns x1 ... x12, and the targets. `c` gets the rows as initialisers of the C struct. */
 static void write_table(const char *targets, const char *(*target)(int row), FILE *c)
 {
@@ -36,12 +48,11 @@ static void write_table(const char *targets, const char *(*target)(int row), FIL
         fprintf(c, "    {");
         for (int i = 0; i < NUMBERS; i++) {
             double value = pow(10, i - 4) * (1000 + scattered((uint64_t)i, (uint64_t)row));
-            fprintf(file, "%.17g,", value);
-            fprintf(c, "%a, ", value);
+            fprintf(file, is_missing(row, i) ? "," : "%.17g,", value);
+            fprintf(c, is_missing(row, i) ? "(double)NAN, " : "%a, ", value);
         }
-        const char *colour = row % 11 ? colours[(size_t)row % COUNT_OF(colours)] : "";
-        fprintf(file, "\"%s\",%s", colour, row % 3 ? "yes" : "no");
-        fprintf(c, *colour ? "COLOUR%d," : "NULL, /* %d */", row % (int)COUNT_OF(colours));
+        fprintf(file, "\"%s\",%s", colour_of(row) < 0 ? "" : colours[colour_of(row)], row % 3 ? "yes" : "no");
+        fprintf(c, colour_of(row) < 0 ? row % 2 ? "NULL," : "\"\"," : "COLOUR%d,", colour_of(row));
         fprintf(c, " \"%s\", {", row % 3 ? "yes" : "no");
         for (int i = 0; i < 12; i++) {
             fprintf(file, ",%d", (row * 7 + i * i) % 10);
@@ -97,7 +108,7 @@ static void predict_rows(const bp_network *network, const bp_encoder *encoder, c
 /* The C file's rows are predicted as the table's, in every way of compiling. `results` is what a result's floats are called. */
 static void compare(const char *target, const char *task, const char *(*value)(int row), size_t width, const char *results)
 {
-    static const char opening[] = "#include \"net.c\"\n#include <stddef.h>\n"
+    static const char opening[] = "#include \"net.c\"\n#include <math.h>\n#include <stddef.h>\n"
                                   "#define COLOUR0 \"red\"\n"
                                   "#define COLOUR1 \"\\\"quoted\\\" \\?\\?/\"\n"
                                   "#define COLOUR2 \"back\\\\slash\"\n"
@@ -115,7 +126,10 @@ static void compare(const char *target, const char *task, const char *(*value)(i
     bp_error error;
     float expected[ROWS * 8], y[8];
     const char *way;
+    uint64_t fitted[ROWS / 2];
 
+    for (uint64_t i = 0; i < ROWS / 2; i++)
+        fitted[i] = i;
     cr_assert(c);
     fputs("#include <stddef.h>\nint answer(int row, float *y);\n", c);
     fputs(opening, c);
@@ -127,7 +141,7 @@ static void compare(const char *target, const char *task, const char *(*value)(i
         results, width);
     fclose(c);
     cr_assert_eq(bp_dataset_read("data.csv", &settings, 0, NULL, &dataset, &error), BP_OK, "%s", error.text);
-    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){NULL, 0}, &settings, NULL, &encoder, &error), BP_OK, "%s", error.text);
+    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){fitted, ROWS / 2}, &settings, NULL, &encoder, &error), BP_OK, "%s", error.text);
     bp_encoder_describe(encoder, &info);
     settings.task = info.task;
     cr_assert_eq(bp_network_create(&settings, info.inputs, info.outputs, NULL, &network, &error), BP_OK, "%s", error.text);
