@@ -243,6 +243,8 @@ typedef struct bp_settings {
     double beta2;
     double epsilon;
     double weight_decay;
+    double dropout;      /* p in [0, 1): in training each activation of a hidden layer is 0 with probability p, else divided by
+                            1 - p, as by torch.nn.Dropout; evaluating and predicting leave it out */
     double clip_norm;    /* 0: none; else a gradient (of all W and b together) whose 2-norm N is larger is multiplied by
                             clip_norm / (N + 1e-6), as by torch.nn.utils.clip_grad_norm_; before weight decay */
     uint64_t batch_size; /* rows of a minibatch; 0: all */
@@ -572,8 +574,8 @@ typedef struct bp_trainer bp_trainer;
 BP_API bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings, size_t *bytes, bp_error *error);
 
 /* `memory` [bytes] at a multiple of 64, the caller's and to outlive the trainer, or NULL: the allocator's. A minibatch has
- * settings.batch_size rows at most (0 is refused here: say how many rows "all" are). The settings' precision becomes the
- * network's: it is predicted with and evaluated in the precision in which it was trained last, and its model file says so. */
+ * settings.batch_size rows at most (0 is refused here: say how many rows "all" are). The settings' dropout becomes the
+ * network's, whose model file names its modules by it, and so does their precision: it is predicted with and evaluated in the precision in which it was trained last, and its model file says so. */
 BP_API bp_status bp_trainer_create(bp_network *network, const bp_settings *settings, void *memory, size_t bytes,
                                    const bp_allocator *allocator, bp_trainer **result, bp_error *error);
 BP_API void bp_trainer_free(bp_trainer *trainer);
@@ -622,7 +624,7 @@ BP_API uint32_t bp_machine_threads(char *reason, size_t capacity);
  *              d_x [m, inputs] gets dL/dx of each example; may be NULL. A second backward replaces the first.
  *   gradient   dJ/dW [k, n] and dJ/db [n] of one layer, read and replaced; either may be NULL
  *   update     clipping, and one step of the optimizer; rate <= 0: the settings' rate and schedule
- * They are refused with accumulate, which would have to hold what callers can add for themselves by gradient_get and _set.
+ * With dropout each forward is a minibatch of its own and draws anew. They are refused with accumulate, which would have to hold what callers can add for themselves by gradient_get and _set.
  * BP_DIVERGED: after loss there is nothing to go back from; after backward the gradient and d_x can be looked at, and the
  * gradient replaced; after update the weights hold what is not finite. */
 BP_API bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error);

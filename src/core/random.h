@@ -12,7 +12,13 @@
 #include <Random123/philox.h>
 
 /* What a number is for; never renumber: models depend on it. */
-typedef enum bp_random_stream { BP_STREAM_WEIGHTS = 1, BP_STREAM_ORDER = 2, BP_STREAM_SPLIT = 3, BP_STREAM_BENCH = 4 } bp_random_stream;
+typedef enum bp_random_stream {
+    BP_STREAM_WEIGHTS = 1,
+    BP_STREAM_ORDER = 2,
+    BP_STREAM_SPLIT = 3,
+    BP_STREAM_BENCH = 4,
+    BP_STREAM_DROPOUT = 5
+} bp_random_stream;
 
 /* What a counter says of its use: stream, and epoch below 2^24 (taken modulo). */
 static inline uint32_t bp_random_use(bp_random_stream stream, uint64_t epoch)

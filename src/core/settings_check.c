@@ -114,6 +114,8 @@ static bp_status check_network(const bp_settings *settings, bp_error *error)
 {
     if (settings->hidden_count == 0 && bp_settings_given(settings, "activation"))
         return bp_fail(error, BP_INVALID, "activation has no effect with hidden none: the last layer has no activation");
+    if (settings->hidden_count == 0 && bp_settings_given(settings, "dropout"))
+        return bp_fail(error, BP_INVALID, "dropout has no effect with hidden none: it is for hidden layers");
     return BP_OK;
 }
 

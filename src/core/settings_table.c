@@ -96,6 +96,8 @@ const bp_setting_entry bp_setting_table[] = {
      FIELD(missing), .kind = BP_KIND_TEXT},
     {SHOW("max-categories", "N", "10000", "most inputs that columns of categories may become", 0), FIELD(max_categories),
      .kind = BP_KIND_COUNT, .min = 1, .max = BP_SETTING_WIDTH_MAX},
+    {SHOW("dropout", "F", "0", "share of hidden activations that a training step leaves out", 1), FIELD(dropout),
+     .kind = BP_KIND_REAL, .max = 1, .below_max = true},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

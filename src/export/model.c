@@ -14,7 +14,7 @@
 #include "settings.h"
 
 #define SETTINGS_MAX 64 /* bp_settings.given has that many bits */
-#define PAIRS_MAX (8 + SETTINGS_MAX)
+#define PAIRS_MAX (9 + SETTINGS_MAX)
 
 typedef struct setting_text {
     char key[64];
@@ -39,6 +39,7 @@ typedef struct saving {
     size_t pair_count;
     char activation[32];
     char loss[32];
+    char dropout[32];
     char task[32];
 } saving;
 
@@ -51,10 +52,15 @@ bp_activation bp_model_activation(const bp_network *network)
     return (bp_activation)info.activation;
 }
 
+double bp_model_dropout(const bp_network *network)
+{
+    return bp_network_layers(network) > 1 ? network->dropout : 0.0;
+}
+
 bool bp_model_keeps(const bp_setting *setting)
 {
     return setting->fixes_result && strcmp(setting->key, "hidden") != 0 && strcmp(setting->key, "activation") != 0 &&
-           strcmp(setting->key, "loss") != 0;
+           strcmp(setting->key, "loss") != 0 && strcmp(setting->key, "dropout") != 0;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- tensors */
@@ -80,7 +86,7 @@ static void add_tensor(saving *s, uint32_t layer, const char *part, const float 
 {
     size_t i = s->tensor_count++;
 
-    bp_model_name_tensor(s->names[i], layer, bp_model_activation(s->network), part);
+    bp_model_name_tensor(s->names[i], layer, bp_model_activation(s->network), bp_model_dropout(s->network), part);
     s->tensors[i] = (bp_tensor){.name = s->names[i], .dtype = BP_DTYPE_F32, .rank = rank, .shape = {rows, columns}, .data = data};
 }
 
@@ -151,8 +157,12 @@ static bp_status describe_network(saving *s, bp_error *error)
     names.loss = (int32_t)bp_network_loss(s->network);
     BP_TRY(bp_settings_get(&names, "activation", s->activation, sizeof s->activation, error));
     BP_TRY(bp_settings_get(&names, "loss", s->loss, sizeof s->loss, error));
+    names.dropout = bp_model_dropout(s->network);
+    BP_TRY(bp_settings_get(&names, "dropout", s->dropout, sizeof s->dropout, error));
     add_pair(s, "activation", s->activation);
     add_pair(s, "loss", s->loss);
+    if (names.dropout > 0.0)
+        add_pair(s, "dropout", s->dropout);
     return BP_OK;
 }
 

@@ -20,7 +20,7 @@
 typedef struct loading {
     bp_allocator allocator;
     const bp_safetensors *file;
-    bp_settings settings; /* the network's own: hidden, activation, loss, precision */
+    bp_settings settings; /* the network's own: hidden, activation, loss, dropout, precision */
     uint32_t layers;
     uint32_t inputs;
     uint32_t outputs;
@@ -69,7 +69,7 @@ static bp_status find_tensor(const loading *l, uint32_t layer, const char *part,
 {
     bp_model_name name;
 
-    bp_model_name_tensor(name, layer, (bp_activation)l->settings.activation, part);
+    bp_model_name_tensor(name, layer, (bp_activation)l->settings.activation, l->settings.dropout, part);
     *result = bp_safetensors_tensor(l->file, name);
     return *result ? BP_OK : fail(l, error, "lacks the tensor ", name);
 }
@@ -108,6 +108,8 @@ static bp_status read_shape(loading *l, bp_error *error)
 
     BP_TRY(read_name(l, "activation", error));
     BP_TRY(read_name(l, "loss", error));
+    if (bp_safetensors_text(l->file, "dropout"))
+        BP_TRY(read_name(l, "dropout", error));
     if (l->file->tensor_count % 2 || l->file->tensor_count < 2 || l->file->tensor_count > 2 * BP_LAYERS_MAX)
         return bp_fail(error, BP_BAD_FILE, "%s: %zu tensors, where a weight and a bias for 1 to %d layers are needed",
                        l->file->path, l->file->tensor_count, BP_LAYERS_MAX);
@@ -258,6 +260,7 @@ static bp_status merge_settings(const loading *l, const bp_settings *callers, bp
     full->hidden_count = l->settings.hidden_count;
     full->activation = l->settings.activation;
     full->loss = l->settings.loss;
+    full->dropout = l->settings.dropout;
     full->size = callers->size;
     full->given = callers->given;
     return BP_OK;

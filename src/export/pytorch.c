@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "encoder.h"
+#include "model.h"
 #include "text.h"
 #include "writer.h"
 
@@ -53,6 +54,11 @@ static void add_network(bp_writer *s, const bp_network *network)
         bp_write(s, "    nn.Linear(%lu, %lu),\n", (unsigned long)info.inputs, (unsigned long)info.outputs);
         if (layer + 1 < layers && module)
             bp_write(s, "    nn.%s(),\n", module);
+        if (layer + 1 < layers && bp_model_dropout(network) > 0.0) {
+            bp_write(s, "    nn.Dropout(");
+            add_number(s, bp_model_dropout(network));
+            bp_write(s, "),\n");
+        }
     }
     bp_write(s, ")\nmodel.load_state_dict(load_file(\"model.safetensors\"))\nmodel.eval()\n");
 }

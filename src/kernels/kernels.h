@@ -172,6 +172,14 @@ typedef struct bp_kernels {
     /* to[i] = the low 64 bits of bp_random for element first + i; `use` is bp_random_use's. */
     void (*random_bits)(uint64_t seed, uint32_t use, uint32_t index, uint64_t first, size_t count, uint64_t *to);
 
+    /* kept [rows]: bit 4 q + w of row r is set where word w of the 128 bits of bp_random for element first + r stride + q, q < 8, is
+     * not below the threshold. */
+    void (*draw_kept)(uint64_t seed, uint32_t use, uint32_t index, uint64_t first, uint64_t stride, size_t rows, uint32_t threshold,
+                      uint32_t *kept);
+
+    /* a [rows][32]: column j of row r is multiplied by scale where bit j of kept[r] is set, else by 0. */
+    void (*drop)(size_t rows, float scale, const uint32_t *kept, float *a);
+
     /* Multiply-adds in registers alone, on random operands, for the machine's peak: returns floating-point operations done;
      * *sink takes a value that depends on all of them. */
     double (*peak)(size_t rounds, float *sink);

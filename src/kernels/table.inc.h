@@ -50,6 +50,8 @@ const bp_kernels ISA(bp_kernels) = {
     .one_hot = one_hot,
     .spread_u8 = spread_u8,
     .random_bits = random_bits,
+    .draw_kept = draw_kept,
+    .drop = drop,
     .peak = peak,
 };
 

@@ -13,10 +13,10 @@ void bp_backward_begin(const bp_weights *weights, const bp_pass *pass, bp_span r
                      weights->layout->layer[last - 1].n, rows);
 }
 
-/* x has no activation. */
+/* x has no activation; a slope may have to wait for dropout's mask. */
 static bp_end end_of(const bp_weights *weights, uint32_t number, const bp_pass *pass)
 {
-    if (!number)
+    if (!number || bp_mask_backward(weights->arithmetic.kernels, weights->layout, pass, number).slope)
         return (bp_end){0};
     return (bp_end){
         .slope = weights->arithmetic.kernels->slope[weights->layout->layer[number - 1].activation],
@@ -35,6 +35,7 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
         .b = weights->transposed[number] ? weights->transposed[number] : weights->parameters + layer->w,
         .narrow = bp_layer_is_narrow_backward(layer),
         .end = end_of(weights, number, pass),
+        .mask = bp_mask_backward(weights->arithmetic.kernels, weights->layout, pass, number),
         .c = pass->d[number],
     };
 
@@ -53,6 +54,7 @@ static void block_product(const bp_weights *weights, uint32_t number, const bp_p
         .right = bp_strip_right(weights, strip, number, true),
         .panel = bp_pass_panel(pass),
         .end = end_of(weights, number, pass),
+        .mask = bp_mask_backward(weights->arithmetic.kernels, weights->layout, pass, number),
         .c = pass->d[number],
         .signs = pass->packed_a[number].across,
         .packed = bp_packed_right(pass, number),

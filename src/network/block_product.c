@@ -171,6 +171,8 @@ static void compute_block(const part *t, bp_span block, size_t j, const uint16_t
     a->blocks->product(block.count, a->terms, t->depth.count,
                        p->left + (block.first / BP_PANEL * count + t->depth.first) * bp_block_elements(a), right, chain, &end,
                        ahead, c);
+    if (chain & BP_CHAIN_LAST && p->mask.kept)
+        bp_mask_apply(a->kernels, &p->mask, p->panel, j, block, c);
     if (chain & BP_CHAIN_LAST)
         pack_block(a, &p->packed, columns_of(p), j, block, c);
 }

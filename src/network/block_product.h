@@ -5,6 +5,7 @@
 #ifndef BP_BLOCK_PRODUCT_H
 #define BP_BLOCK_PRODUCT_H
 
+#include "dropout.h"
 #include "pass.h"
 #include "team.h"
 
@@ -33,6 +34,7 @@ typedef struct bp_block_product {
     const uint16_t *left;  /* a: [row blocks][panels of the summed index] blocks */
     const uint16_t *right; /* W or W^T: [panels of c][panels of the summed index] blocks; NULL: packed in parts */
     size_t panel;          /* floats from one panel of c to the next */
+    bp_mask mask;          /* what follows the end */
     bp_end end;            /* bias [panels][32] or NULL, a of c's shape or NULL; signs by block */
     const uint16_t *signs; /* a, of c's shape, as a left operand, where there is a slope */
     float *c;              /* [panels][ld][32] */

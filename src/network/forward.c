@@ -30,6 +30,7 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
         .b = weights->parameters + layer->w,
         .narrow = layer->narrow,
         .end = end_of(weights, layer),
+        .mask = bp_mask_forward(pass, number + 1),
         .c = pass->a[number + 1],
     };
 
@@ -48,6 +49,7 @@ static void block_product(const bp_weights *weights, uint32_t number, const bp_p
         .right = bp_strip_right(weights, strip, number, false),
         .panel = bp_pass_panel(pass),
         .end = end_of(weights, layer),
+        .mask = bp_mask_forward(pass, number + 1),
         .c = pass->a[number + 1],
         .packed = bp_packed_left(pass, number + 1),
         .drops = bp_pass_drops(weights->layout, number + 1),

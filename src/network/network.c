@@ -43,8 +43,11 @@ static BP_OUT_OF_LINE bp_status create(const bp_settings *settings, uint32_t inp
     bp_network *network = bp_allocate_zeroed(&chosen, sizeof *network);
     if (!network)
         return bp_fail(error, BP_NO_MEMORY, "a network: %zu bytes were refused", sizeof *network);
-    *network =
-        (bp_network){.allocator = chosen, .layout = layout, .loss = resolve_loss(&full), .precision = (bp_precision)full.precision};
+    *network = (bp_network){.allocator = chosen,
+                            .layout = layout,
+                            .loss = resolve_loss(&full),
+                            .precision = (bp_precision)full.precision,
+                            .dropout = full.dropout};
     network->parameters = bp_allocate_zeroed(&chosen, layout.floats * sizeof(float));
     if (!network->parameters) {
         bp_network_free(network);

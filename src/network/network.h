@@ -11,6 +11,7 @@ struct bp_network {
     bp_layout layout;
     bp_loss loss;           /* never auto */
     bp_precision precision; /* in which it is evaluated */
+    double dropout;         /* with which it was trained last: it counts among the modules of the model file */
     float *parameters;      /* [layout.floats] */
 };
 

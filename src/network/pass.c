@@ -55,12 +55,21 @@ void bp_pass_carve(bp_pass *pass, const bp_layout *layout, unsigned terms, size_
     for (uint32_t i = 0; i <= layout->layers; i++) {
         size_t panels = panels_of(layout, i);
         bool d = backward && i;
+        pass->kept[i] = NULL;
         pass->d[i] = d ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
         pass->a[i] =
             d && terms && bp_pass_drops(layout, i) ? pass->d[i] : bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float));
         pass->packed_a[i] = terms && i < layout->layers ? take_packed(pass, panels, terms, backward, arena) : (bp_packed){0};
         pass->packed_d[i] = terms && d ? take_packed(pass, panels, terms, true, arena) : (bp_packed){0};
     }
+}
+
+void bp_pass_carve_kept(bp_pass *pass, const bp_layout *layout, double share, bp_arena *arena)
+{
+    pass->scale = (float)(1.0 / (1.0 - share));
+    pass->undo = (float)(1.0 - share);
+    for (uint32_t i = 1; i < layout->layers && share > 0.0; i++)
+        pass->kept[i] = bp_arena_take(arena, panels_of(layout, i) * pass->ld, sizeof(uint32_t));
 }
 
 void bp_pass_unpack(const bp_pass *pass, const float *block, bp_span rows, size_t n, float *matrix)

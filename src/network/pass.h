@@ -29,8 +29,10 @@ typedef struct bp_packed {
 typedef struct bp_pass {
     size_t ld; /* rows that there is room for */
     float *a[BP_LAYERS_MAX + 1];
-    float *d[BP_LAYERS_MAX + 1]; /* NULL in a pass that only predicts */
-    size_t row_blocks;           /* of 32 rows, that there is room for */
+    float *d[BP_LAYERS_MAX + 1];       /* NULL in a pass that only predicts */
+    uint32_t *kept[BP_LAYERS_MAX + 1]; /* with dropout, of hidden layers: [panels][ld] rows of bits, see dropout.h; else NULL */
+    float scale, undo;                 /* of dropout: 1 / (1 - p), 1 - p */
+    size_t row_blocks;                 /* of 32 rows, that there is room for */
     bp_packed packed_a[BP_LAYERS_MAX + 1];
     bp_packed packed_d[BP_LAYERS_MAX + 1];
 } bp_pass;
@@ -49,6 +51,9 @@ static inline size_t bp_row_blocks(size_t rows)
 
 /* Whether in mixed precision the f32 of a[i] is dropped: it is a hidden layer, whose slope its packed operand tells. */
 bool bp_pass_drops(const bp_layout *layout, uint32_t i);
+
+/* The same for what dropout keeps: a share p above 0 is left out. Behind bp_pass_carve. */
+void bp_pass_carve_kept(bp_pass *pass, const bp_layout *layout, double share, bp_arena *arena);
 
 /* Bytes that one row takes up in all blocks of a pass with d, with operands of that many bf16 terms. */
 size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms);

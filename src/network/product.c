@@ -44,12 +44,21 @@ static void block(const bp_kernels *kernels, const bp_product *p, bp_span rows, 
     }
 }
 
+static void mask(const bp_kernels *kernels, const bp_product *p, bp_span rows, bp_range panels)
+{
+    for (size_t j = panels.first; j < panels.end; j++)
+        bp_mask_apply(kernels, &p->mask, p->panel, j, rows, p->c + j * p->panel + rows.first * BP_PANEL);
+}
+
 void bp_product_compute(const bp_kernels *kernels, const bp_product *p, bp_span rows, bp_range panels)
 {
     size_t height = bp_size_part(rows.count, ROWS_AT_ONCE, 1), depth = bp_size_part(p->k, DEPTH_AT_ONCE, BP_PANEL);
 
-    for (size_t row = 0; row < rows.count; row += height)
+    for (size_t row = 0; row < rows.count; row += height) {
+        bp_span some = {rows.first + row, bp_size_min(height, rows.count - row)};
         for (size_t done = 0; done < p->k; done += depth)
-            block(kernels, p, (bp_span){rows.first + row, bp_size_min(height, rows.count - row)},
-                  (bp_span){done, bp_size_min(depth, p->k - done)}, panels);
+            block(kernels, p, some, (bp_span){done, bp_size_min(depth, p->k - done)}, panels);
+        if (p->mask.kept)
+            mask(kernels, p, some, panels);
+    }
 }

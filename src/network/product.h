@@ -4,6 +4,7 @@
 #ifndef BP_PRODUCT_H
 #define BP_PRODUCT_H
 
+#include "dropout.h"
 #include "pass.h"
 #include "team.h"
 
@@ -14,6 +15,7 @@ typedef struct bp_product {
     const float *a; /* [k panels][ld][32] */
     const float *b; /* [n panels][k][32] */
     bool narrow;    /* n is at most BP_NARROW, and b is turned: [k panels][n][32] */
+    bp_mask mask;   /* what follows the end */
     bp_end end;     /* bias [n panels][32] or NULL, a of c's shape or NULL */
     float *c;       /* [n panels][ld][32] */
 } bp_product;

@@ -21,12 +21,13 @@ static size_t plus(size_t a, size_t b)
     return bp_size_add(a, b, &sum) ? sum : SIZE_MAX;
 }
 
-static size_t training_pass(const bp_layout *layout, unsigned terms, size_t rows)
+static size_t training_pass(const bp_layout *layout, const bp_plan *plan, size_t rows)
 {
     bp_arena arena = {.base = NULL};
     bp_pass pass;
 
-    bp_pass_carve(&pass, layout, terms, rows, true, &arena);
+    bp_pass_carve(&pass, layout, plan->arithmetic.terms, rows, true, &arena);
+    bp_pass_carve_kept(&pass, layout, plan->dropout, &arena);
     return arena.used;
 }
 
@@ -45,8 +46,8 @@ static size_t activations(const bp_layout *layout, const bp_plan *plan)
 {
     size_t scratch = plan->tiny ? times(plan->threads, BP_TINY_SCRATCH * sizeof(float)) : 0;
     unsigned terms = plan->arithmetic.terms;
-    size_t training = plan->chunk ? times(plan->threads, training_pass(layout, terms, bp_size_min(plan->chunk, plan->batch)))
-                                  : training_pass(layout, terms, plan->batch);
+    size_t training = plan->chunk ? times(plan->threads, training_pass(layout, plan, bp_size_min(plan->chunk, plan->batch)))
+                                  : training_pass(layout, plan, plan->batch);
     size_t validation = times(plan->threads, validation_pass(layout, terms));
     size_t rows = times(plan->batch, sizeof(float) + sizeof(double)); /* weights and losses */
     return plus(plus(training, scratch), plus(validation, rows));

@@ -148,16 +148,20 @@ static bp_status run_engine(const check *c, bp_trainer *trainer, bp_error *error
     return read_gradient(c, trainer, error);
 }
 
-/* The network's precision is lent to the trainer: nothing is trained. */
+/* The network's precision and dropout are lent to the trainer: nothing is trained. */
 static bp_status engine_gradient(const check *c, bp_network *network, bp_error *error)
 {
     bp_precision before = network->precision;
+    double dropout = network->dropout;
     bp_trainer *trainer;
 
     BP_TRY(bp_trainer_create(network, c->settings, NULL, 0, &c->allocator, &trainer, error));
-    bp_status status = run_engine(c, trainer, error);
+    bp_status status = network->dropout > 0.0
+                           ? bp_fail(error, BP_INVALID, "gradcheck needs settings without dropout: the reference drops nothing")
+                           : run_engine(c, trainer, error);
     bp_trainer_free(trainer);
     network->precision = before;
+    network->dropout = dropout;
     return status;
 }
 

@@ -25,6 +25,7 @@ static void carve_chunks(bp_trainer *trainer, const bp_layout *layout, bp_arena 
     for (unsigned t = 0; plan->chunk && t < plan->threads; t++) {
         bp_pass chunk;
         bp_pass_carve(&chunk, layout, plan->arithmetic.terms, bp_size_min(plan->chunk, plan->batch), true, arena);
+        bp_pass_carve_kept(&chunk, layout, plan->dropout, arena);
         if (trainer->chunk)
             trainer->chunk[t] = chunk;
     }
@@ -43,13 +44,20 @@ static void carve_strips(bp_trainer *trainer, const bp_layout *layout, bp_arena 
     }
 }
 
+/* Of the whole minibatch. */
+static void carve_pass(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
+{
+    bp_pass_carve(&trainer->pass, layout, trainer->plan.arithmetic.terms, trainer->plan.batch, true, arena);
+    bp_pass_carve_kept(&trainer->pass, layout, trainer->plan.dropout, arena);
+}
+
 /* What only the separate calls use: a fit does not touch it, so it stands behind all else, where no page is shared. */
 static void carve_parts(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
 {
     bp_pass *pass = &trainer->pass;
 
     if (trainer->plan.chunk)
-        bp_pass_carve(pass, layout, trainer->plan.arithmetic.terms, trainer->plan.batch, true, arena);
+        carve_pass(trainer, layout, arena);
     pass->d[0] = bp_arena_take(arena, layout->layer[0].k_panels * pass->ld, BP_PANEL * sizeof(float));
     bp_weights_carve_first(&trainer->weights, arena);
 }
@@ -71,7 +79,7 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     trainer->slot = bp_arena_take(arena, trainer->plan.threads, sizeof(bp_slot));
     carve_chunks(trainer, layout, arena);
     if (!trainer->plan.chunk)
-        bp_pass_carve(&trainer->pass, layout, trainer->plan.arithmetic.terms, trainer->plan.batch, true, arena);
+        carve_pass(trainer, layout, arena);
     trainer->gradient = take_floats(arena, layout->floats); /* a fit of fused steps needs it for long chains alone */
     float *resting = trainer->plan.group > 1 ? take_floats(arena, layout->floats) : trainer->gradient;
     bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, resting, arena);
@@ -163,6 +171,7 @@ static bp_trainer *commit(const bp_trainer *draft, bp_network *network, void *me
     memcpy(trainer, draft, sizeof *trainer);
     trainer->network = network;
     network->precision = (bp_precision)trainer->settings.precision;
+    network->dropout = trainer->settings.dropout;
     trainer->memory = memory;
     trainer->bytes = bytes;
     trainer->generation = bp_team_generation();

@@ -58,6 +58,7 @@ static void forward_rows(void *context, bp_member member)
     bp_batch batch = {.x = pass->a[0], .panel = bp_pass_panel(pass)};
 
     bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, work->examples, NULL, rows.first, rows.first, span.count);
+    bp_phase_draw(trainer, pass, span, rows.first, 0, trainer->minibatches);
     bp_arithmetic_enter(&trainer->plan.arithmetic);
     bp_forward(&trainer->weights, pass, span, filled_strip(trainer, member));
     bp_arithmetic_leave(&trainer->plan.arithmetic);
@@ -85,6 +86,7 @@ bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, fl
     BP_TRY(bp_minibatch_of_caller(trainer, m, x, x, NULL, &examples, error)); /* y is not looked at */
     trainer->rows = m;
     bp_team_run(trainer->plan.threads, forward_rows, &work);
+    trainer->minibatches++;
     trainer->stage = BP_STAGE_FORWARD;
     trainer->own_loss = false;
     return BP_OK;

@@ -8,6 +8,7 @@
 
 #include "backward.h"
 #include "batch.h"
+#include "dropout.h"
 #include "forward.h"
 #include "grid.h"
 #include "loss.h"
@@ -32,6 +33,12 @@ void bp_phase_lap(bp_trainer *trainer, bp_member member, bp_phase phase, double 
     *since = now;
 }
 
+void bp_phase_draw(const bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row, uint64_t epoch, uint64_t step)
+{
+    bp_draw draw = {trainer->settings.seed, epoch, step, trainer->plan.dropout};
+    bp_dropout_draw(trainer->plan.arithmetic.kernels, &trainer->network->layout, pass, &draw, span, row);
+}
+
 static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row, const bp_minibatch *minibatch)
 {
     bp_batch batch = {
@@ -43,6 +50,7 @@ static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_
     const uint64_t *rows = minibatch->rows ? minibatch->rows + row : NULL;
     bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, minibatch->examples, rows, minibatch->first + row, span.first,
                     span.count);
+    bp_phase_draw(trainer, pass, span, row, minibatch->epoch, minibatch->step);
 }
 
 static void lose(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row)

@@ -79,7 +79,7 @@ static void use_buffers(const bp_layout *layout, bool buffers, bp_plan *plan)
 {
     size_t most = 1;
 
-    plan->tiny = buffers && layout->tiny && !plan->arithmetic.terms && !plan->split;
+    plan->tiny = buffers && layout->tiny && !plan->arithmetic.terms && !plan->split && plan->dropout == 0.0;
     plan->grain = whole_rows(plan);
     for (uint32_t i = 0; i < layout->layers; i++) {
         bp_layer_plan *layer = &plan->layer[i];
@@ -223,6 +223,7 @@ bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, con
     *plan = (bp_plan){
         .batch = settings->batch_size,
         .group = settings->accumulate,
+        .dropout = settings->dropout,
         .clips = settings->clip_norm > 0.0,
         .moments = bp_optimizer_moments(settings),
     };

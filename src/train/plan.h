@@ -34,6 +34,7 @@ typedef struct bp_plan {
     size_t chunk;     /* rows that a thread takes through the network at a time; 0: all of its rows at once */
     bool tiny;        /* shards take the path of tiny.h */
     bool split;       /* the step is, see split_step.h; else fused */
+    double dropout;   /* share that is left out */
     bool clips;       /* the gradient's norm is limited */
     size_t group;     /* minibatches of an update */
     bool packs_whole; /* in mixed precision: each thread packs all weights once a step */

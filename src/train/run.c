@@ -12,12 +12,15 @@ uint64_t bp_run_steps(const bp_trainer *trainer, uint64_t rows)
 
 bp_minibatch bp_run_minibatch(const bp_run *run, uint64_t step)
 {
-    uint64_t first = step * run->trainer->plan.batch;
+    const bp_trainer *trainer = run->trainer;
+    uint64_t first = step * trainer->plan.batch;
     return (bp_minibatch){
         .examples = run->examples,
         .rows = run->order ? run->order + first : NULL,
         .first = first,
-        .m = bp_size_min(run->trainer->plan.batch, run->rows - first),
+        .m = bp_size_min(trainer->plan.batch, run->rows - first),
+        .epoch = run->in_fit ? trainer->fit.epoch : 0,
+        .step = run->in_fit ? trainer->fit.step : trainer->minibatches,
     };
 }
 
@@ -69,6 +72,7 @@ void bp_run_count(bp_run *run, size_t m)
     double cost = bp_phase_cost(run->trainer, m);
 
     if (!run->in_fit) {
+        run->trainer->minibatches++;
         run->counted += m;
         run->cost += (cost - run->cost) * ((double)m / (double)run->counted); /* of one step: cost, to the bit */
         return;

@@ -97,10 +97,11 @@ struct bp_trainer {
     bp_gradients gradients;
     bp_slot *slot; /* [threads] */
 
-    bp_group group;   /* the running minibatch's place in its update */
-    uint64_t updates; /* made so far */
-    bp_update update; /* numbers of the running one */
-    size_t rows;      /* of the minibatch in the separate calls */
+    bp_group group;       /* the running minibatch's place in its update */
+    uint64_t minibatches; /* of the caller's steps and separate calls so far */
+    uint64_t updates;     /* made so far */
+    bp_update update;     /* numbers of the running one */
+    size_t rows;          /* of the minibatch in the separate calls */
     bp_stage stage;
     bool own_loss; /* the last layer's d is of the network's own loss, and finite */
 
@@ -121,10 +122,14 @@ typedef struct bp_minibatch {
     const uint64_t *rows;
     uint64_t first;
     size_t m;
+    uint64_t epoch, step; /* what dropout draws by */
 } bp_minibatch;
 
 /* Before the team runs: nothing bad is known, not even of members that this run may lack. */
 void bp_phase_clear(bp_trainer *trainer);
+
+/* What dropout keeps of the pass's rows, rows `row` ... of a minibatch. */
+void bp_phase_draw(const bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t row, uint64_t epoch, uint64_t step);
 
 /* The rows phase of one member. */
 void bp_phase_rows(bp_trainer *trainer, bp_member member, const bp_minibatch *minibatch);

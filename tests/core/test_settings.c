@@ -150,6 +150,7 @@ Test(settings, what_has_no_effect_is_refused)
         {"momentum", "optimizer", "adam", "momentum", "0.9"},    {"nesterov", "optimizer", "adamw", "nesterov", "yes"},
         {"beta1", "optimizer", "sgd", "beta1", "0.8"},           {"epsilon", "optimizer", "sgd", "epsilon", "1e-6"},
         {"nesterov", "optimizer", "sgd", "nesterov", "yes"},     {"activation", "hidden", "none", "activation", "tanh"},
+        {"dropout", "hidden", "none", "dropout", "0.5"},         {"accumulate", "batch-size", "full", "accumulate", "2"},
         {"loss", "task", "regression", "loss", "cross_entropy"}, {"loss", "task", "binary", "loss", "cross_entropy"},
         {"metric", "task", "regression", "metric", "accuracy"},  {"metric", "task", "binary", "metric", "rmse"},
         {"metric", "patience", "0", "metric", "loss"},           {"schedule", "patience", "6", "schedule", "plateau:patience=5"},

@@ -93,6 +93,29 @@ Test(model, tensors_are_those_of_the_equal_sequential)
     }
 }
 
+Test(model, dropout_counts_among_the_modules_and_comes_back)
+{
+    static const char *const activations[] = {"relu", "identity"}, *const last[] = {"3.weight", "2.weight"};
+
+    for (size_t i = 0; i < 2; i++) {
+        bp_settings settings = make_settings("33", activations[i], "cross_entropy"), loaded;
+        bp_network *network, *again;
+        bp_safetensors *file;
+        settings.dropout = 0.375;
+        bp_settings_init(&loaded, sizeof loaded);
+        cr_assert_eq(bp_network_create(&settings, 3, 2, NULL, &network, NULL), BP_OK);
+        save("model", network, NULL, NULL);
+        cr_assert_eq(bp_safetensors_read("model", NULL, &file, NULL), BP_OK);
+        cr_assert(bp_safetensors_tensor(file, last[i]) && bp_safetensors_tensor(file, "0.weight"));
+        cr_assert_eq(bp_model_load("model", NULL, &again, NULL, &loaded, NULL), BP_OK);
+        assert_same_networks(network, again);
+        cr_assert_eq(loaded.dropout, 0.375);
+        bp_safetensors_free(file);
+        bp_network_free(again);
+        bp_network_free(network);
+    }
+}
+
 Test(model, settings_that_fix_the_result_come_back_and_others_stay)
 {
     static const char *const pairs[][2] = {

@@ -103,3 +103,20 @@ Test(pytorch, text_is_cut_at_the_capacity_and_counted_whole)
     }
     bp_network_free(network);
 }
+
+Test(pytorch, dropout_is_a_module_behind_each_activation)
+{
+    bp_settings settings;
+    bp_network *network;
+    char text[4096];
+
+    bp_settings_init(&settings, sizeof settings);
+    cr_assert_eq(bp_settings_set(&settings, "hidden", "4,3", NULL), BP_OK);
+    settings.dropout = 0.25;
+    cr_assert_eq(bp_network_create(&settings, 5, 1, NULL, &network, NULL), BP_OK);
+    bp_model_pytorch(network, NULL, text, sizeof text);
+    cr_assert(strstr(text, "nn.ReLU(),\n    nn.Dropout(0.25),\n    nn.Linear(4, 3),\n    nn.ReLU(),\n    nn.Dropout(0.25),\n    "
+                           "nn.Linear(3, 1),\n)"),
+              "%s", text);
+    bp_network_free(network);
+}

@@ -33,3 +33,36 @@ Test(draws, are_the_same_in_vectors_as_alone)
             for (size_t n = 0; n < 40; n++)
                 check(tables[t], n * 0x9e3779b97f4a7c15u, n * n, (uint32_t)n << 28, firsts[f], n);
 }
+
+Test(draws, kept_bits_are_words_of_the_numbers_not_below_the_threshold)
+{
+    static const uint32_t thresholds[] = {0, 1, 0x40000000, 0xf0000000};
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    uint32_t kept[5];
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t k = 0; k < 4; k++) {
+            tables[t]->draw_kept(77, bp_random_use(BP_STREAM_DROPOUT, 3), 6, 1000, 24, 5, thresholds[k], kept);
+            for (size_t i = 0; i < 5 * 32; i++) {
+                philox4x32_ctr_t bits = bp_random(77, BP_STREAM_DROPOUT, 3, 6, 1000 + i / 32 * 24 + i % 32 / 4);
+                cr_assert_eq(kept[i / 32] >> i % 32 & 1, bits.v[i % 4] >= thresholds[k], "%s, %zu", tables[t]->name, i);
+            }
+        }
+}
+
+Test(draws, dropping_is_a_product_with_the_scale_or_with_zero)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    uint32_t kept[3] = {0x80000001, 0, 0xffff0f0f};
+    float from[3 * 32], a[3 * 32];
+
+    fill(from, 3 * 32, FILL_ORDINARY, 5);
+    for (size_t t = 0; t < count; t++) {
+        memcpy(a, from, sizeof a);
+        tables[t]->drop(3, 1.25f, kept, a);
+        for (size_t i = 0; i < 3 * 32; i++)
+            cr_assert_eq(a[i], kept[i / 32] >> i % 32 & 1 ? from[i] * 1.25f : 0.0f, "%s, %zu", tables[t]->name, i);
+    }
+}

@@ -114,6 +114,8 @@ static void ask(bp_settings *settings, const char *option)
     if (strcmp(option, "split") == 0) {
         settings->clip_norm = 0.05;
         settings->accumulate = 3;
+    } else {
+        settings->dropout = 0.25;
     }
 }
 
@@ -135,6 +137,11 @@ static void check_option(const char *option)
 Test(bits, of_clipped_and_accumulated_gradients_do_not_depend_on_them_either)
 {
     check_option("split");
+}
+
+Test(bits, with_dropout_do_not_depend_on_them_either)
+{
+    check_option("dropout");
 }
 
 Test(bits, of_bytes_are_those_of_the_same_numbers_as_floats)

@@ -140,6 +140,7 @@ Test(checkpoint, between_updates_of_several_minibatches_goes_on_to_the_same_bits
     problem p = subject(BP_ADAM, 0);
     p.settings.accumulate = 2;
     p.settings.clip_norm = 0.1;
+    p.settings.dropout = 0.25;
     session whole = session_begin(&p);
     bp_progress wanted;
 

@@ -30,6 +30,9 @@ static const golden recorded[] = {
     {"relu", "cross_entropy", "adam", "exponential", "f32", "accumulate", "3", "077f27c9e92c6af8d01a6aec10b6668b"},
     {"sigmoid", "binary_cross_entropy", "sgd", "constant", "bf16", "clip-norm", "0.05", "3707336c63547f8fc27dda894d2743c5"},
     {"tanh", "squared_error", "sgd", "constant", "f32", "shuffle", "blocks", "5ceefe208823627a8e418f6ebf168595"},
+    {"relu", "cross_entropy", "adam", "constant", "f32", "dropout", "0.2", "06a95c0fcd6e44c67e1662f688eee5b9"},
+    {"tanh", "squared_error", "sgd", "constant", "bf16x2", "dropout", "0.5", "e5e4c557f4616268d7042bbe4700373d"},
+    {"relu", "squared_error", "adamw", "cosine", "bf16", "dropout", "0.1", "4ca0730e387b23b6aa56ade08e07a638"},
 };
 
 static void set(bp_settings *settings, const char *key, const char *text)
