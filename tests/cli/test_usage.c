@@ -49,7 +49,7 @@ Test(usage, help_of_train_has_every_setting_with_its_values)
         snprintf(option, sizeof option, "--%s ", bp_setting_at(i)->key);
         cr_assert(strstr(o->out, option), "%s", option);
     }
-    cr_assert(!strstr(o->out, "--dropout"));
+    cr_assert(!strstr(o->out, "--dream"));
 }
 
 static void expect_usage(const char *arguments, const char *words)
@@ -66,7 +66,7 @@ Test(usage, mistakes_are_named)
     expect_usage("trian", "did you mean 'train'?");
     expect_usage("train", "DATA");
     expect_usage("train a b", "unexpected 'b'");
-    expect_usage("train a --dropout 0.5", "unknown option --dropout");
+    expect_usage("train a --dream 0.5", "unknown option --dream");
     expect_usage("train a --lerning-rate 1", "did you mean --learning-rate?");
     expect_usage("train a --learning-rate", "a value is needed");
     expect_usage("train a --learning-rate fast", "--learning-rate 'fast'");
