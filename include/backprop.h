@@ -116,7 +116,8 @@ typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW } bp_optimizer;
 typedef enum bp_schedule { BP_CONSTANT, BP_LINEAR, BP_COSINE, BP_STEP, BP_EXPONENTIAL, BP_PLATEAU } bp_schedule;
 
 /* First weights, uniform in (-u, u): he u = sqrt(6 / k), glorot sqrt(6 / (k + n)), lecun sqrt(3 / k); biases 0. auto: he
- * before relu and leaky_relu, glorot before sigmoid and tanh, lecun before identity. */
+ * before relu and leaky_relu, glorot before sigmoid and tanh, lecun before identity; where settings.task says regression, whose
+ * targets are standardised, the last layer takes a tenth of it: first predictions are near the mean. */
 typedef enum bp_init_scheme { BP_INIT_AUTO, BP_INIT_HE, BP_INIT_GLOROT, BP_INIT_LECUN } bp_init_scheme;
 
 /* How good a network is. Early stopping watches one, on the validation rows. auto: the loss. All but the loss count each row

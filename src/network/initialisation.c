@@ -5,6 +5,7 @@
 #include "initialisation.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "random.h"
 
@@ -14,6 +15,11 @@ static bp_init_scheme scheme_for(bp_activation activation)
         return BP_INIT_HE;
     return activation == BP_IDENTITY ? BP_INIT_LECUN : BP_INIT_GLOROT;
 }
+
+/* The last layer of a regression begins with a tenth of it, so that the first predictions are near 0, the mean of standardised
+ * targets, and not spread as widely as the targets themselves: with few rows that noise was still there when early stopping ended
+ * (diabetes of scikit-learn, 442 rows: R2 0.38 with the whole, 0.46 with a tenth). */
+#define FIRST_PREDICTIONS 0.1
 
 /* A uniform variable in (-u, u) has variance u^2 / 3: 2 / k for He, 2 / (k + n) for Glorot, 1 / k for LeCun. */
 static double bound(bp_init_scheme scheme, const bp_layer *layer)
@@ -35,10 +41,14 @@ static void initialise_layer(const bp_layer *layer, uint32_t number, double u, u
         }
 }
 
-void bp_initialise(bp_network *network, bp_init_scheme scheme, uint64_t seed)
+void bp_initialise(bp_network *network, const bp_settings *settings)
 {
+    bp_init_scheme scheme = (bp_init_scheme)settings->init_scheme;
+    bool small = scheme == BP_INIT_AUTO && settings->task == BP_TASK_REGRESSION;
+
     for (uint32_t i = 0; i < network->layout.layers; i++) {
         const bp_layer *layer = &network->layout.layer[i];
-        initialise_layer(layer, i, bound(scheme, layer), seed, network->parameters);
+        double share = small && i + 1 == network->layout.layers ? FIRST_PREDICTIONS : 1.0;
+        initialise_layer(layer, i, share * bound(scheme, layer), settings->seed, network->parameters);
     }
 }

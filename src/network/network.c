@@ -53,7 +53,7 @@ static BP_OUT_OF_LINE bp_status create(const bp_settings *settings, uint32_t inp
         bp_network_free(network);
         return bp_fail(error, BP_NO_MEMORY, "a network's parameters: %zu bytes were refused", layout.floats * sizeof(float));
     }
-    bp_initialise(network, (bp_init_scheme)full.init_scheme, full.seed);
+    bp_initialise(network, &full);
     *result = network;
     return BP_OK;
 }

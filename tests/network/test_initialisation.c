@@ -91,6 +91,30 @@ Test(initialisation, an_automatic_scheme_is_the_activations)
     check_scheme(BP_INIT_AUTO, BP_IDENTITY, BP_INIT_LECUN, BP_INIT_LECUN);
 }
 
+Test(initialisation, a_regression_begins_near_the_mean)
+{
+    bp_settings settings;
+    bp_network *network;
+    size_t count;
+
+    bp_settings_init(&settings, sizeof settings);
+    settings.task = BP_TASK_REGRESSION;
+    cr_assert_eq(bp_network_create(&settings, 300, 50, NULL, &network, NULL), BP_OK);
+    float *W = weights_of(network, 2, &count);
+    check_spread(W, count, 0.1 * bound_by_hand(BP_INIT_LECUN, 64, 50), "last layer");
+    free(W);
+    W = weights_of(network, 1, &count);
+    check_spread(W, count, bound_by_hand(BP_INIT_HE, 64, 64), "hidden layer");
+    free(W);
+    bp_network_free(network);
+    settings.init_scheme = BP_INIT_LECUN;
+    cr_assert_eq(bp_network_create(&settings, 300, 50, NULL, &network, NULL), BP_OK);
+    W = weights_of(network, 2, &count);
+    check_spread(W, count, bound_by_hand(BP_INIT_LECUN, 64, 50), "as it was asked for");
+    free(W);
+    bp_network_free(network);
+}
+
 Test(initialisation, a_weight_is_a_function_of_seed_layer_row_and_column)
 {
     for (uint32_t hidden = 31; hidden <= 33; hidden++) { /* panels or not */
