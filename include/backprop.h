@@ -342,6 +342,32 @@ typedef struct bp_column_info {
 BP_API uint64_t bp_dataset_columns(const bp_dataset *dataset);
 BP_API bp_status bp_dataset_column(const bp_dataset *dataset, uint64_t column, bp_column_info *result, bp_error *error);
 
+/* A category's text; NULL behind the last, or in a column of numbers. Static while the data set lives. */
+BP_API const char *bp_dataset_category(const bp_dataset *dataset, uint64_t column, uint64_t category);
+
+#define BP_FREQUENT 5
+
+/* What a column holds, over all rows. */
+typedef struct bp_column_summary {
+    uint64_t missing;
+    double low; /* of numbers that are there, else NaN */
+    double high;
+    double mean;
+    double deviation;
+    uint64_t rare;                       /* categories that one row has */
+    uint64_t frequent[BP_FREQUENT];      /* the categories that most rows have, the most frequent first */
+    uint64_t frequent_rows[BP_FREQUENT]; /* how many */
+    uint64_t frequent_count;
+    uint64_t inputs;  /* what it would become by bp_encoder_fit; 0 for what is no input */
+    int32_t constant; /* 1: no two rows differ */
+    int32_t unique;   /* 1: whole numbers or categories of which no two are the same: an identifier, perhaps */
+} bp_column_summary;
+
+/* summaries [columns]. Time goes with the values, but for whole numbers that may be unique, which are sorted. `threads` is an upper
+ * limit; 0: as many as the machine gives. */
+BP_API bp_status bp_dataset_summarise(const bp_dataset *dataset, uint32_t threads, const bp_allocator *allocator,
+                                      bp_column_summary *summaries, bp_error *error);
+
 /* The text of one field, as it would stand in a CSV file without quotes; cut at `capacity`, NUL-terminated. */
 BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity,
                                  bp_error *error);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "info_data.h"
 #include "message.h"
 #include "report.h"
 #include "safetensors.h"
@@ -203,80 +204,6 @@ static int info_tensors(const bp_arguments *arguments)
     return code;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- data */
-
-static const char *kind_of(const bp_column_info *column)
-{
-    static const char *const types[] = {"u8", "i32", "f32", "f64"};
-    return column->categorical ? "categories" : types[column->type];
-}
-
-static const char *role_of(const bp_column_info *column)
-{
-    static const char *const roles[] = {"input", "target", "weight", "not used"};
-    return roles[column->role];
-}
-
-static int print_data_json(const bp_dataset *dataset)
-{
-    json_t *object = json_object(), *columns = json_array();
-    bp_column_info info;
-
-    for (uint64_t i = 0; bp_dataset_column(dataset, i, &info, NULL) == BP_OK; i++) {
-        json_t *column = json_object();
-        json_object_set_new(column, "name", json_string(info.name));
-        json_object_set_new(column, "type", json_string(kind_of(&info)));
-        json_object_set_new(column, "role", json_string(role_of(&info)));
-        json_object_set_new(column, "categories", info.categorical ? bp_json_count(info.categories) : json_null());
-        json_object_set_new(column, "missing", json_boolean(info.has_missing));
-        json_array_append_new(columns, column);
-    }
-    json_object_set_new(object, "kind", json_string("data"));
-    json_object_set_new(object, "rows", bp_json_count(bp_dataset_rows(dataset)));
-    json_object_set_new(object, "columns", columns);
-    return bp_json_print(object);
-}
-
-#define COLUMNS_SHOWN 40
-
-static void print_data(const bp_dataset *dataset)
-{
-    uint64_t columns = bp_dataset_columns(dataset);
-    bp_column_info info;
-
-    printf("%llu rows, %llu columns\n", (unsigned long long)bp_dataset_rows(dataset), (unsigned long long)columns);
-    for (uint64_t i = 0; i < columns && bp_dataset_column(dataset, i, &info, NULL) == BP_OK; i++) {
-        if (columns > COLUMNS_SHOWN && i >= COLUMNS_SHOWN - 10 && i < columns - 10) /* the last are worth seeing: targets */
-            continue;
-        printf("  ");
-        bp_shown_print(info.name, 24, SIZE_MAX);
-        printf(" %s", kind_of(&info));
-        if (info.categorical)
-            printf(": %llu", (unsigned long long)info.categories);
-        printf("%s%s%s\n", info.has_missing ? ", some missing" : "", info.role ? ", " : "", info.role ? role_of(&info) : "");
-        if (columns > COLUMNS_SHOWN && i == COLUMNS_SHOWN - 11)
-            printf("  ... (--json has all)\n");
-    }
-}
-
-static int info_data(const bp_arguments *arguments)
-{
-    bp_dataset *dataset;
-    bp_error error;
-    int code = BP_EXIT_DONE;
-
-    if (arguments->option[BP_OPTION_PYTORCH])
-        return bp_say_usage(arguments->command, "--pytorch is for models");
-    if (bp_dataset_read(arguments->operands[0], &arguments->settings, 1, NULL, &dataset, &error) != BP_OK)
-        return bp_say_input_error(arguments, &error);
-    if (arguments->option[BP_OPTION_JSON])
-        code = print_data_json(dataset);
-    else
-        print_data(dataset);
-    bp_dataset_free(dataset);
-    return code;
-}
-
 /* ------------------------------------------------------------------------------------------------------------- whole */
 
 /* Models may have any name; data files are told by theirs. */
@@ -297,11 +224,12 @@ static bool is_data(const char *path)
 
 static int run(bp_arguments *arguments)
 {
-    return is_data(arguments->operands[0]) ? info_data(arguments) : info_tensors(arguments);
+    return is_data(arguments->operands[0]) ? bp_info_data(arguments) : info_tensors(arguments);
 }
 
-static const char *const settings[] = {"target", "target-file", "ignore-columns", "weight-column", "categorical",
-                                       "header", "delimiter",   "decimal",        "missing",       NULL};
+static const char *const settings[] = {"target",    "target-file", "ignore-columns", "weight-column", "categorical",    "header",
+                                       "delimiter", "decimal",     "missing",        "task",          "max-categories", "threads",
+                                       NULL};
 static const bp_option_id options[] = {BP_OPTION_PYTORCH, BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_info = {"info", "FILE", "what a model, checkpoint or data file holds", 1, 1, settings, options, run};

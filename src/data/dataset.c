@@ -261,6 +261,13 @@ bp_status bp_dataset_column(const bp_dataset *dataset, uint64_t column, bp_colum
     return BP_OK;
 }
 
+const char *bp_dataset_category(const bp_dataset *dataset, uint64_t column, uint64_t category)
+{
+    if (column >= dataset->column_count || category >= dataset->columns[column].category_count)
+        return NULL;
+    return dataset->columns[column].categories[category];
+}
+
 static BP_OUT_OF_LINE bp_status write_field(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity,
                                             bp_error *error)
 {

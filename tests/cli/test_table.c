@@ -1,0 +1,139 @@
+/* Tables as people have them, from outside: what info tells before training, missing values, new categories, kinds of targets.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "helper_program.h"
+#include "scratch.h"
+
+TestSuite(table, .init = scratch_begin, .fini = scratch_end);
+
+#define ROWS 60
+
+/* An identifier, a number that lacks some values, a colour that is rare in two rows, a constant, a class and two numbers. */
+static void write_table(const char *name)
+{
+    static const char *const colours[] = {"red", "blue", "", "blue"};
+    FILE *file = fopen(name, "w");
+
+    fputs("id,age,colour,same,class,u,v\n", file);
+    for (int i = 0; i < ROWS; i++) {
+        char age[16];
+        snprintf(age, sizeof age, i % 6 == 5 ? "" : "%d", 20 + i);
+        fprintf(file, "%d,%s,%s,7,%s,%d,%g\n", 1000 + 3 * ((i * 7) % ROWS), age,
+                i == 8   ? "pink"
+                : i == 9 ? "grey"
+                         : colours[i % 4],
+                i % 3 ? "no" : "yes", i, 0.5 * i);
+    }
+    fclose(file);
+}
+
+static json_t *column_of(json_t *object, size_t index)
+{
+    return json_array_get(json_object_get(object, "columns"), index);
+}
+
+static double number(json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+static const char *word(json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+Test(table, info_tells_what_was_inferred)
+{
+    write_table("a.csv");
+    run_program(0, "info a.csv --target class --ignore-columns u,v --json");
+    json_t *object = parsed_output(), *age = column_of(object, 1), *colour = column_of(object, 2);
+    cr_assert_eq(number(object, "rows"), ROWS);
+    cr_assert_eq(number(object, "inputs"), 1 + 2 + 4 + 1);
+    cr_assert_str_eq(word(object, "task"), "binary");
+    cr_assert(json_is_null(json_object_get(object, "refused")));
+    cr_assert(json_is_true(json_object_get(column_of(object, 0), "unique")));
+    cr_assert(json_is_false(json_object_get(age, "unique")));
+    cr_assert_eq(number(age, "missing"), ROWS / 6);
+    cr_assert_eq(number(age, "min"), 20);
+    cr_assert_eq(number(age, "max"), 20 + ROWS - 2);
+    cr_assert_eq(number(age, "inputs"), 2);
+    cr_assert_eq(number(colour, "categories"), 4);
+    cr_assert_eq(number(colour, "rare"), 2);
+    cr_assert_eq(number(colour, "inputs"), 4);
+    json_t *first = json_array_get(json_object_get(colour, "frequent"), 0);
+    cr_assert_str_eq(word(first, "category"), "blue");
+    cr_assert_eq(number(first, "rows"), ROWS / 2 - 1);
+    cr_assert(json_is_true(json_object_get(column_of(object, 3), "constant")));
+    cr_assert_str_eq(word(column_of(object, 4), "role"), "target");
+    json_decref(object);
+    const outcome *o = run_program(0, "info a.csv");
+    cr_assert(strstr(o->out, "10 missing; 2 inputs"), "%s", o->out);
+    cr_assert(strstr(o->out, "4: blue 29, red 14, grey 1, pink 1; 15 missing; 4 inputs"), "%s", o->out);
+    cr_assert(strstr(o->out, "the same in every row"), "%s", o->out);
+    cr_assert(strstr(o->out, "--target NAME says what it is to predict"), "%s", o->out);
+}
+
+/* A number of categories that training would refuse is refused by neither info nor its exit code. */
+Test(table, info_tells_why_training_would_be_refused)
+{
+    write_table("a.csv");
+    cr_assert(
+        strstr(run_program(0, "info a.csv --target class --max-categories 2")->out, "training would be refused: a.csv: columns"));
+    cr_assert(strstr(run_program(2, "train a.csv --target class --max-categories 2")->err, "raise --max-categories"));
+    cr_assert(strstr(run_program(0, "info a.csv --target age")->out, "the target is missing"));
+}
+
+Test(table, a_model_takes_rows_with_missing_and_new_values)
+{
+    write_table("a.csv");
+    run_program(0, "train a.csv --target class --ignore-columns id,u,v --epochs 3 --hidden 4 -q");
+    write_text("new.csv", "same,colour,age\n7,violet,\n,,30\n7,blue,31\n");
+    const outcome *o = run_program(0, "predict model.safetensors new.csv");
+    size_t lines = 0;
+    for (const char *c = o->out; *c; c++)
+        lines += *c == '\n';
+    cr_assert_eq(lines, 4, "%s", o->out);
+    cr_assert(!strstr(o->out, "nan"), "%s", o->out);
+    cr_assert(strstr(o->err, "new.csv: 1 values are missing in columns that had none"), "%s", o->err);
+    run_program(0, "info model.safetensors --json");
+    json_t *object = parsed_output(), *inputs = json_object_get(object, "inputs");
+    static const char *const want[] = {"age", "age=missing", "colour=blue", "colour=red", "colour=missing", "colour=other", "same"};
+    cr_assert_eq(json_array_size(inputs), 7);
+    for (size_t i = 0; i < 7; i++)
+        cr_assert_str_eq(json_string_value(json_array_get(inputs, i)), want[i]);
+    json_decref(object);
+    cr_assert(strstr(run_program(0, "info model.safetensors --pytorch")->out, "fill = torch.tensor"));
+    run_program(0, "trace model.safetensors a.csv --row 6");
+}
+
+/* One number, several, two classes, three: from the table to predictions by name. */
+Test(table, every_kind_of_target_goes_from_train_to_predict)
+{
+    static const struct {
+        const char *options, *header, *metric;
+    } kinds[] = {
+        {"--target u --ignore-columns v", "predicted_u\n", "rmse"},
+        {"--target u,v", "predicted_u,predicted_v\n", "rmse"},
+        {"--target class", "class,probability_no,probability_yes\n", "accuracy"},
+        {"--target colour --task multiclass", "class,probability_blue,probability_green,probability_red\n", "accuracy"},
+    };
+
+    write_table("a.csv");
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 3)
+            write_text("a.csv", "x,colour\n1,red\n2,green\n3,blue\n1,red\n2,green\n3,blue\n1,red\n2,green\n3,blue\n");
+        run_program(0, "train a.csv %s --epochs 3 --hidden 4 -q", kinds[i].options);
+        const outcome *o = run_program(0, "predict model.safetensors a.csv");
+        cr_assert_eq(strncmp(o->out, kinds[i].header, strlen(kinds[i].header)), 0, "%s", o->out);
+        run_program(0, "evaluate model.safetensors a.csv --json");
+        json_t *object = parsed_output();
+        cr_assert(json_is_number(json_object_get(object, kinds[i].metric)), "%s", last_outcome()->out);
+        json_decref(object);
+    }
+}
