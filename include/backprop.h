@@ -213,6 +213,7 @@ typedef struct bp_settings {
     char target_file[BP_TEXT_MAX];    /* path */
     char ignore_columns[BP_TEXT_MAX]; /* NAME[,NAME] */
     char weight_column[BP_TEXT_MAX];  /* NAME */
+    char group[BP_TEXT_MAX];          /* NAME */
     char categorical[BP_TEXT_MAX];    /* NAME[,NAME] */
     char delimiter[BP_TEXT_MAX];      /* of CSV: "auto", "tab", or a character */
     char missing[BP_TEXT_MAX];        /* of CSV: TEXT[,TEXT] */
@@ -378,12 +379,20 @@ BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64
 BP_API bp_status bp_dataset_pack(const bp_dataset *dataset, const char *path, bp_error *error);
 BP_API void bp_dataset_free(bp_dataset *dataset);
 
-/* Splits rows 0 ... rows - 1 of `dataset` in training and validation rows by settings.validation_split and seed,
+/* Splits rows of `dataset` (ascending) in training and validation rows by settings.validation_split and seed,
  * stratified by class where the target is text, integers of a format whose integers are classes (IDX), or settings.task
  * says classes. Both are written in ascending order: training [rows], validation [rows]; the counts say how many each
- * got. Every class keeps a row to train on, and each side has a row where there are two. */
-BP_API bp_status bp_dataset_split(const bp_dataset *dataset, const bp_settings *settings, uint64_t *training,
+ * got. Every class keeps a row to train on, and each side has a row where there are two. With settings.group whole groups go to
+ * either side, and classes are not looked at. */
+BP_API bp_status bp_dataset_split(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, uint64_t *training,
                                   uint64_t *training_count, uint64_t *validation, uint64_t *validation_count, bp_error *error);
+
+#define BP_FOLDS_MAX 1000
+
+/* fold [rows]: which of 2 ... BP_FOLDS_MAX folds, counted from 0, each row is in, by seed; stratified as above, sizes differ by one
+ * row at most. With settings.group, groups stay whole: large ones first, each goes to the fold with the fewest rows. */
+BP_API bp_status bp_dataset_folds(const bp_dataset *dataset, const bp_settings *settings, uint32_t folds, uint32_t *fold,
+                                  bp_error *error);
 
 /* ---------------------------------------------------------------------------------------------------------- encoder */
 
@@ -535,7 +544,7 @@ typedef struct bp_metrics {
     double r2;                /* mean over outputs; NaN where a target is constant */
     double baseline_accuracy; /* of the rows' majority class */
     double baseline_rmse;     /* of the rows' mean */
-    double watched; /* by a fit, whose settings.metric it is; else NaN */
+    double watched;           /* by a fit, whose settings.metric it is; else NaN */
 } bp_metrics;
 
 /* Metrics over chosen rows. Targets are classes where the loss is a cross-entropy or the examples' encoder has classes, else
@@ -717,6 +726,37 @@ BP_API bp_status bp_trainer_resume(bp_trainer *trainer, const char *path, bp_err
 BP_API size_t bp_trainer_plan(const bp_trainer *trainer, char *text, size_t capacity);
 BP_API uint32_t bp_trainer_threads(const bp_trainer *trainer); /* of the team; a fit steps on one while that is faster */
 BP_API const char *bp_trainer_isa(const bp_trainer *trainer);  /* "avx512"; static text */
+
+/* ---------------------------------------------------------------------------------------------- folds and trials */
+
+/* What training without one fold, and judging on it, came to. */
+typedef struct bp_fold_result {
+    uint64_t training_rows;
+    uint64_t validation_rows; /* of the other folds, for early stopping */
+    uint64_t test_rows;       /* of this fold */
+    uint64_t epochs;
+    uint64_t best_epoch; /* counted from 1; 0: no validation rows */
+    double seconds;
+    bp_scores scores; /* on the test rows */
+} bp_fold_result;
+
+/* Cross-validation: for each fold of bp_dataset_folds a network of its own is trained on the other folds' rows and judged on this
+ * one's. Everything is made of the other folds' rows alone: encoder, validation split, early stopping. Each has the bits that it has
+ * alone, whatever runs beside it. `settings` are those of bp_trainer_fit, with task and loss by the target where they are auto, and
+ * batch_size 0 for all training rows. Networks too small for two threads are trained side by side, on settings.threads (0: as many
+ * as the machine gives); the allocator is then called on all of them, and there is an encoded copy of the data for each.
+ * result [folds]. The error of a fold begins with "fold 2 of 5:". */
+BP_API bp_status bp_cross_validate(const bp_dataset *dataset, const bp_settings *settings, uint32_t folds,
+                                   const bp_allocator *allocator, bp_fold_result *result, bp_error *error);
+
+/* A mean and its standard error, the deviation (by n - 1) divided by sqrt(n); NaN of none, and the error of one. */
+typedef struct bp_mean {
+    double mean;
+    double error;
+} bp_mean;
+
+/* Over the folds that have the metric. `baseline` may be NULL. */
+BP_API void bp_folds_mean(const bp_fold_result *fold, uint32_t folds, int32_t metric, bp_mean *model, bp_mean *baseline);
 
 /* ---------------------------------------------------------------------------------------------- trace and gradcheck */
 

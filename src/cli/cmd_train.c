@@ -69,10 +69,9 @@ static bool read_every(const char *text, bp_every *every)
     return true;
 }
 
-static int check_validation(const bp_arguments *arguments)
+int bp_train_check_validation(const bp_arguments *arguments, bool file)
 {
     const bp_settings *settings = &arguments->settings;
-    bool file = arguments->option[BP_OPTION_VALIDATION] != NULL;
 
     if (file && bp_settings_given(settings, "validation-split"))
         return bp_say_usage(arguments->command, "--validation-split has no effect with --validation");
@@ -98,7 +97,10 @@ static int check_pairs(const bp_arguments *arguments)
         if (arguments->option[pairs[i][0]] && !arguments->option[pairs[i][1]])
             return bp_say_usage(arguments->command, "--%s needs --%s", bp_option_table[pairs[i][0]].name,
                                 bp_option_table[pairs[i][1]].name);
-    return check_validation(arguments);
+    if (arguments->settings.group[0] && (arguments->option[BP_OPTION_VALIDATION] || arguments->settings.validation_split == 0))
+        return bp_say_usage(arguments->command,
+                            "--group has no effect where no rows are split; --ignore-columns leaves a column out");
+    return bp_train_check_validation(arguments, arguments->option[BP_OPTION_VALIDATION] != NULL);
 }
 
 static int check(bp_train *train)
@@ -174,47 +176,14 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"target",
-                                       "target-file",
-                                       "ignore-columns",
-                                       "weight-column",
-                                       "categorical",
-                                       "header",
-                                       "delimiter",
-                                       "decimal",
-                                       "missing",
-                                       "scale",
-                                       "task",
-                                       "validation-split",
-                                       "hidden",
-                                       "activation",
-                                       "loss",
-                                       "init-scheme",
-                                       "optimizer",
-                                       "nesterov",
-                                       "schedule",
-                                       "learning-rate",
-                                       "momentum",
-                                       "beta1",
-                                       "beta2",
-                                       "epsilon",
-                                       "weight-decay",
-                                       "clip-norm",
-                                       "batch-size",
-                                       "accumulate",
-                                       "epochs",
-                                       "patience",
-                                       "metric",
-                                       "shuffle",
-                                       "seed",
-                                       "max-categories",
-                                       "threads",
-                                       "exact-threads",
-                                       "precision",
-                                       "gradient",
-                                       "isa",
-                                       "dropout",
-                                       NULL};
+const char *const bp_training_keys[] = {
+    "target",           "target-file",  "ignore-columns", "weight-column", "group",          "categorical",
+    "header",           "delimiter",    "decimal",        "missing",       "scale",          "task",
+    "validation-split", "hidden",       "activation",     "loss",          "init-scheme",    "optimizer",
+    "nesterov",         "schedule",     "learning-rate",  "momentum",      "beta1",          "beta2",
+    "epsilon",          "weight-decay", "clip-norm",      "batch-size",    "accumulate",     "epochs",
+    "patience",         "metric",       "shuffle",        "seed",          "max-categories", "threads",
+    "exact-threads",    "precision",    "gradient",       "isa",           "dropout",        NULL};
 
 static const bp_option_id options[] = {BP_OPTION_OUTPUT_MODEL,
                                        BP_OPTION_TEST,
@@ -235,4 +204,4 @@ static const bp_option_id options[] = {BP_OPTION_OUTPUT_MODEL,
                                        BP_OPTION_HELP,
                                        BP_OPTIONS};
 
-const bp_command bp_command_train = {"train", "DATA", "fits a network and writes a model", 1, 1, settings, options, run};
+const bp_command bp_command_train = {"train", "DATA", "fits a network and writes a model", 1, 1, bp_training_keys, options, run};

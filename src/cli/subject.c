@@ -9,8 +9,8 @@
 #include "message.h"
 #include "settings.h"
 
-const char *const bp_reading_keys[] = {"target",    "ignore-columns", "weight-column", "categorical", "header",
-                                       "delimiter", "decimal",        "missing",       "task",        NULL};
+const char *const bp_reading_keys[] = {"target",    "ignore-columns", "weight-column", "group", "categorical", "header",
+                                       "delimiter", "decimal",        "missing",       "task",  NULL};
 
 int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder,
                     bp_settings *settings)

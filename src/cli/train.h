@@ -96,6 +96,12 @@ int bp_train_evaluate(bp_train *train);
 /* What the user wants to know at the end, on standard output. */
 int bp_train_report(const bp_train *train);
 
+/* Settings that have no effect without validation rows; `file`: they have a file of their own. */
+int bp_train_check_validation(const bp_arguments *arguments, bool file);
+
+/* The settings that training uses, then NULL. */
+extern const char *const bp_training_keys[];
+
 bp_rows bp_material_rows(const bp_material *material);
 
 #endif

@@ -21,7 +21,7 @@ static bool has_an_effect(const bp_train *train, const char *key)
 {
     bool file = train->arguments->option[BP_OPTION_VALIDATION] != NULL;
 
-    if (strcmp(key, "validation-split") == 0)
+    if (strcmp(key, "validation-split") == 0 || strcmp(key, "group") == 0)
         return !file;
     if (strcmp(key, "patience") == 0 || strcmp(key, "metric") == 0)
         return file || train->settings.validation_split > 0;

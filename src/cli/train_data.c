@@ -98,8 +98,8 @@ static int split(bp_train *train)
         bp_say("no memory to split %llu rows", (unsigned long long)rows);
         return BP_EXIT_FAILED;
     }
-    if (bp_dataset_split(train->training.dataset, &train->settings, train->training.index, &train->training.count,
-                         train->validation.index, &train->validation.count, &error) != BP_OK)
+    if (bp_dataset_split(train->training.dataset, (bp_rows){NULL, rows}, &train->settings, train->training.index,
+                         &train->training.count, train->validation.index, &train->validation.count, &error) != BP_OK)
         return bp_say_input_error(train->arguments, &error);
     return BP_EXIT_DONE;
 }

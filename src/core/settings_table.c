@@ -98,6 +98,8 @@ const bp_setting_entry bp_setting_table[] = {
      .kind = BP_KIND_COUNT, .min = 1, .max = BP_SETTING_WIDTH_MAX},
     {SHOW("dropout", "F", "0", "share of hidden activations that a training step leaves out", 1), FIELD(dropout),
      .kind = BP_KIND_REAL, .max = 1, .below_max = true},
+    {SHOW("group", "NAME", "", "no input: rows with the same value here stay on one side of a split, and in one fold", 1),
+     FIELD(group), .kind = BP_KIND_TEXT},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

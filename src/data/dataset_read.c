@@ -125,6 +125,7 @@ bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings,
     if (settings->target[0])
         BP_TRY(choose_targets(dataset, settings->target, lenient, error));
     BP_TRY(set_role(dataset, "ignore-columns", settings->ignore_columns, BP_ROLE_UNUSED, lenient, error));
+    BP_TRY(set_role(dataset, "group", settings->group, BP_ROLE_UNUSED, lenient, error));
     BP_TRY(set_role(dataset, "weight-column", settings->weight_column, BP_ROLE_WEIGHT, lenient, error));
     if (lenient || has_target(dataset))
         return BP_OK;

@@ -103,6 +103,27 @@ Test(commands, evaluate_prints_quantiles_and_targets)
     run_program(2, "train data.csv --target y --metric auc --task regression");
 }
 
+Test(commands, cv_tells_means_and_folds)
+{
+    json_t *one, *three;
+
+    write_classes("data.csv", 200, 1);
+    run_program(0, "cv data.csv --target class --group colour --folds 3 --epochs 20 --hidden 8 --threads 1 --json");
+    one = parsed_output();
+    run_program(0, "cv data.csv --target class --group colour --folds 3 --epochs 20 --hidden 8 --threads 3 --json");
+    three = parsed_output();
+    cr_assert(json_equal(json_object_get(one, "metrics"), json_object_get(three, "metrics")));
+    json_t *accuracy = json_object_get(json_object_get(one, "metrics"), "accuracy");
+    cr_assert_gt(number(accuracy, "mean"), number(json_object_get(accuracy, "baseline"), "mean"));
+    cr_assert_gt(number(accuracy, "standard_error"), 0);
+    cr_assert_eq(json_array_size(json_object_get(one, "folds")), 3);
+    json_decref(one);
+    json_decref(three);
+    run_program(0, "cv data.csv --target class --epochs 2 --hidden none");
+    cr_assert(strstr(last_outcome()->out, "\naccuracy "), "%s", last_outcome()->out);
+    run_program(1, "cv data.csv --target class --group colour --folds 4 --epochs 1");
+}
+
 static size_t count_lines(const char *text)
 {
     size_t lines = 0;

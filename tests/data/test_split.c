@@ -37,7 +37,8 @@ static void divide(const bp_dataset *dataset, const bp_settings *settings, split
 {
     bp_error error = {0};
 
-    cr_assert_eq(bp_dataset_split(dataset, settings, s->training, &s->training_count, s->validation, &s->validation_count, &error),
+    cr_assert_eq(bp_dataset_split(dataset, (bp_rows){0}, settings, s->training, &s->training_count, s->validation,
+                                  &s->validation_count, &error),
                  BP_OK, "%s", error.text);
 }
 

@@ -111,7 +111,8 @@ static bp_status read_and_encode(journey *j, const bp_settings *s)
         for (uint64_t column = 0; status == BP_OK && column < 5; column++)
             status = bp_dataset_text(j->dataset, row, column, j->texts[row][column], sizeof j->texts[row][column], &j->error);
     if (status == BP_OK)
-        status = bp_dataset_split(j->dataset, s, j->training, &j->training_count, j->validation, &j->validation_count, &j->error);
+        status = bp_dataset_split(j->dataset, (bp_rows){0}, s, j->training, &j->training_count, j->validation, &j->validation_count,
+                                  &j->error);
     if (status == BP_OK)
         status = bp_encoder_fit(j->dataset, (bp_rows){j->training, j->training_count}, s, NULL, &j->encoder, &j->error);
     if (status == BP_OK)

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "candidate.h"
+
+#include "error.h"
+#include "settings.h"
+
+static void settle(bp_settings *settings, const bp_encoder_info *info, uint64_t training_rows)
+{
+    settings->task = info->task;
+    if (settings->loss == BP_LOSS_AUTO)
+        settings->loss = info->task == BP_TASK_REGRESSION ? BP_SQUARED_ERROR
+                         : info->task == BP_TASK_BINARY   ? BP_BINARY_CROSS_ENTROPY
+                                                          : BP_CROSS_ENTROPY;
+    if (settings->batch_size == 0)
+        settings->batch_size = training_rows;
+}
+
+bp_status bp_candidate_make(bp_candidate *candidate, const bp_settings *settings, const bp_encoder *encoder, uint64_t training_rows,
+                            const bp_allocator *allocator, bp_error *error)
+{
+    bp_candidate made = {.settings = *settings};
+    bp_encoder_info info;
+
+    bp_encoder_describe(encoder, &info);
+    settle(&made.settings, &info, training_rows);
+    BP_TRY(bp_network_create(&made.settings, info.inputs, info.outputs, allocator, &made.network, error));
+    bp_status status = bp_trainer_create(made.network, &made.settings, NULL, 0, allocator, &made.trainer, error);
+    if (status != BP_OK) {
+        bp_candidate_free(&made);
+        return status;
+    }
+    *candidate = made;
+    return BP_OK;
+}
+
+void bp_candidate_free(bp_candidate *candidate)
+{
+    bp_trainer_free(candidate->trainer);
+    bp_network_free(candidate->network);
+    candidate->trainer = NULL;
+    candidate->network = NULL;
+}
+
+/* An epoch's end: whether the candidate has come far enough. */
+static int far_enough(void *context, const bp_progress *progress)
+{
+    const uint64_t *epochs = context;
+    return progress->epoch >= *epochs;
+}
+
+bp_status bp_candidate_fit(bp_candidate *candidate, const bp_encoder *encoder, const bp_examples *examples, bp_rows training,
+                           bp_rows validation, uint64_t epochs, bp_error *error)
+{
+    bp_callbacks callbacks = {.context = &epochs, .epoch = far_enough};
+    double since = bp_clock();
+    bp_status status = bp_trainer_fit(candidate->trainer, encoder, examples, training, validation.count ? examples : NULL,
+                                      validation, &callbacks, &candidate->progress, error);
+
+    candidate->seconds += bp_clock() - since;
+    return status == BP_CANCELLED ? BP_OK : status;
+}
+
+bp_status bp_candidate_judge(const bp_candidate *candidate, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows,
+                             const bp_allocator *allocator, bp_scores *scores, bp_error *error)
+{
+    const bp_settings *settings = &candidate->settings;
+    bp_evaluation *evaluation;
+    bp_workspace *workspace;
+
+    BP_TRY(bp_workspace_create(candidate->network, bp_trainer_threads(candidate->trainer), (bp_isa)settings->isa, allocator,
+                               &workspace, error));
+    bp_status status = bp_evaluation_create(candidate->network, workspace, encoder, examples, rows, allocator, &evaluation, error);
+    bp_workspace_free(workspace);
+    if (status != BP_OK)
+        return status;
+    bp_evaluation_scores(evaluation, scores);
+    bp_evaluation_free(evaluation);
+    return BP_OK;
+}
+
+uint32_t bp_candidate_threads(const bp_settings *settings)
+{
+    return settings->threads ? settings->threads : bp_machine_threads(NULL, 0);
+}
