@@ -121,7 +121,7 @@ Test(commands, cv_tells_means_and_folds)
     json_decref(three);
     run_program(0, "cv data.csv --target class --epochs 2 --hidden none");
     cr_assert(strstr(last_outcome()->out, "\naccuracy "), "%s", last_outcome()->out);
-    run_program(1, "cv data.csv --target class --group colour --folds 4 --epochs 1");
+    run_program(2, "cv data.csv --target class --group colour --folds 4 --epochs 1");
 }
 
 static size_t count_lines(const char *text)
