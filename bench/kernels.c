@@ -152,7 +152,7 @@ static const bp_update update = {.scale = 1e-3f,
     {                                                                       \
         operands *o = context;                                              \
         memcpy(o->y, o->x, ELEMENTS * sizeof *o->y); /* fresh z */          \
-        o->kernels->activate[which](ELEMENTS, o->y);                        \
+        o->kernels->activate[which](ELEMENTS, o->y, o->u);                  \
     }                                                                       \
     static void call_##name##_slope(void *context)                          \
     {                                                                       \
@@ -165,6 +165,10 @@ ACTIVATION(relu, BP_RELU)
 ACTIVATION(leaky_relu, BP_LEAKY_RELU)
 ACTIVATION(sigmoid, BP_SIGMOID)
 ACTIVATION(tanh, BP_TANH)
+ACTIVATION(elu, BP_ELU)
+ACTIVATION(gelu, BP_GELU)
+ACTIVATION(silu, BP_SILU)
+ACTIVATION(softplus, BP_SOFTPLUS)
 
 static void call_copy(void *context)
 {
@@ -223,6 +227,14 @@ static const struct {
                    {"sigmoid slope", call_sigmoid_slope},
                    {"tanh", call_tanh},
                    {"tanh slope", call_tanh_slope},
+                   {"elu", call_elu},
+                   {"elu slope", call_elu_slope},
+                   {"gelu, slope kept", call_gelu},
+                   {"gelu slope", call_gelu_slope},
+                   {"silu, slope kept", call_silu},
+                   {"silu slope", call_silu_slope},
+                   {"softplus", call_softplus},
+                   {"softplus slope", call_softplus_slope},
                    {"sgd", call_sgd},
                    {"momentum", call_momentum},
                    {"adam", call_adam},

@@ -89,9 +89,27 @@ typedef enum bp_scale { BP_SCALE_AUTO, BP_SCALE_STANDARD, BP_SCALE_RANGE, BP_SCA
 typedef enum bp_header { BP_HEADER_AUTO, BP_HEADER_YES, BP_HEADER_NO } bp_header;
 typedef enum bp_decimal { BP_DECIMAL_POINT, BP_DECIMAL_COMMA } bp_decimal;
 
-/* g(z) and g'(z):  identity z, 1 | relu z > 0 ? z : 0, z > 0 | leaky_relu z > 0 ? z : z / 100, z > 0 ? 1 : 1 / 100
- *                  sigmoid 1 / (1 + e^-z), a (1 - a) | tanh, 1 - a^2                       (torch.nn's, with its defaults) */
-typedef enum bp_activation { BP_IDENTITY, BP_RELU, BP_LEAKY_RELU, BP_SIGMOID, BP_TANH } bp_activation;
+/* g(z) and g'(z), torch.nn's with its defaults:
+ *   identity     z                           1
+ *   relu         z > 0 ? z : 0               z > 0 ? 1 : 0
+ *   leaky_relu   z > 0 ? z : z / 100         z > 0 ? 1 : 1 / 100
+ *   sigmoid      s = 1 / (1 + e^-z)          s (1 - s)
+ *   tanh         a = tanh z                  1 - a^2
+ *   elu          z > 0 ? z : e^z - 1         z > 0 ? 1 : e^z
+ *   gelu         z P(z)                      P(z) + z p(z), p = e^(-z^2 / 2) / sqrt(2 pi), P = (1 + erf(z / sqrt 2)) / 2
+ *   silu         z s, s = 1 / (1 + e^-z)     s + z s (1 - s)
+ *   softplus     log(1 + e^z)                1 / (1 + e^-z) */
+typedef enum bp_activation {
+    BP_IDENTITY,
+    BP_RELU,
+    BP_LEAKY_RELU,
+    BP_SIGMOID,
+    BP_TANH,
+    BP_ELU,
+    BP_GELU,
+    BP_SILU,
+    BP_SOFTPLUS
+} bp_activation;
 
 /* L of one example, summed over its n outputs; y^ is the last layer's z, which has no activation.
  *   squared_error          1/2 sum (y^ - y)^2
@@ -116,8 +134,9 @@ typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW } bp_optimizer;
 typedef enum bp_schedule { BP_CONSTANT, BP_LINEAR, BP_COSINE, BP_STEP, BP_EXPONENTIAL, BP_PLATEAU } bp_schedule;
 
 /* First weights, uniform in (-u, u): he u = sqrt(6 / k), glorot sqrt(6 / (k + n)), lecun sqrt(3 / k); biases 0. auto: he
- * before relu and leaky_relu, glorot before sigmoid and tanh, lecun before identity; where settings.task says regression, whose
- * targets are standardised, the last layer takes a tenth of it: first predictions are near the mean. */
+ * before relu and its kin (leaky_relu, elu, gelu, silu, softplus), glorot before sigmoid and tanh, lecun before identity; where
+ * settings.task says regression, whose targets are standardised, the last layer takes a tenth of it: first predictions are near
+ * the mean. */
 typedef enum bp_init_scheme { BP_INIT_AUTO, BP_INIT_HE, BP_INIT_GLOROT, BP_INIT_LECUN } bp_init_scheme;
 
 /* How good a network is. Early stopping watches one, on the validation rows. auto: the loss. All but the loss count each row

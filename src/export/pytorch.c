@@ -37,8 +37,9 @@ static void add_number(bp_writer *s, double value)
 /* The class of torch.nn; NULL for the identity, which needs none. */
 static const char *module_of(bp_activation activation)
 {
-    static const char *const modules[] = {
-        [BP_IDENTITY] = NULL, [BP_RELU] = "ReLU", [BP_LEAKY_RELU] = "LeakyReLU", [BP_SIGMOID] = "Sigmoid", [BP_TANH] = "Tanh"};
+    static const char *const modules[] = {[BP_IDENTITY] = NULL,     [BP_RELU] = "ReLU", [BP_LEAKY_RELU] = "LeakyReLU",
+                                          [BP_SIGMOID] = "Sigmoid", [BP_TANH] = "Tanh", [BP_ELU] = "ELU",
+                                          [BP_GELU] = "GELU",       [BP_SILU] = "SiLU", [BP_SOFTPLUS] = "Softplus"};
     return modules[activation];
 }
 

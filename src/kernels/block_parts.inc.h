@@ -61,12 +61,12 @@ INLINED void block_pass(size_t rows, const float *bias, bool relu, const uint16_
 }
 
 /* The end of whole chains: `end` may not be NULL. activate and slope are ReLU's of the table, which the pass does itself. */
-INLINED void block_end(size_t rows, const bp_end *end, void (*activate)(size_t, float *),
+INLINED void block_end(size_t rows, const bp_end *end, void (*activate)(size_t, float *, float *),
                        void (*slope)(size_t, const float *, float *), float *c)
 {
     block_pass(rows, end->bias, end->activate == activate, end->slope == slope ? end->signs : NULL, c);
     if (end->activate && end->activate != activate)
-        end->activate(32 * rows, c);
+        end->activate(32 * rows, c, end->slopes);
     if (end->slope && end->slope != slope)
         end->slope(32 * rows, end->a, c);
 }

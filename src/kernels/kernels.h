@@ -29,10 +29,13 @@ static inline bp_chain bp_chain_at(size_t done, size_t step, size_t count)
     return (bp_chain)((done == 0 ? BP_CHAIN_FIRST : 0) | (done + step == count ? BP_CHAIN_LAST : 0));
 }
 
+#define BP_ACTIVATIONS 9 /* of bp_activation */
+
 /* What is done to sums by rows when their chains have ended, in this order, while they are at hand. */
 typedef struct bp_end {
     const float *bias;                                     /* [32] is added, or NULL */
-    void (*activate)(size_t count, float *z);              /* of the table, or NULL */
+    void (*activate)(size_t count, float *z, float *slopes); /* of the table, or NULL */
+    float *slopes;                                         /* [m][32] for it, or NULL */
     void (*slope)(size_t count, const float *a, float *d); /* of the table, or NULL: with `a` [m][32] */
     const float *a;
     const uint16_t *signs; /* blocks of bf16 alone: what ReLU's slope reads in place of a, see blocks.h */
@@ -78,7 +81,7 @@ typedef struct bp_update {
 
 typedef struct bp_tiny {
     size_t k, n;                            /* inputs, hidden units */
-    void (*activate)(size_t count, float *z); /* of the table: which activation it is */
+    void (*activate)(size_t count, float *z, float *slopes); /* of the table: which activation it is */
     bool logistic;                          /* binary cross entropy; else squared error */
     const float *w1, *b1;                   /* [k][32], [32] */
     const float *w2, *b2;                   /* W^T: [32], and one number */
@@ -125,9 +128,10 @@ typedef struct bp_kernels {
     /* left [count] += right [count]; counts of all element-wise kernels are multiples of 32. */
     void (*add)(size_t count, float *left, const float *right);
 
-    /* a = g(z) in place, and d *= g'(z) told from a = g(z); by bp_activation. */
-    void (*activate[5])(size_t count, float *z);
-    void (*slope[5])(size_t count, const float *a, float *d);
+    /* a = g(z) in place, and d *= g'(z) told from a = g(z); by bp_activation. gelu and silu write g'(z) to `slopes`, unless it is
+     * NULL, and their slope wants that as a; the others do not look at it. */
+    void (*activate[BP_ACTIVATIONS])(size_t count, float *z, float *slopes);
+    void (*slope[BP_ACTIVATIONS])(size_t count, const float *a, float *d);
 
     /* m rows of n outputs in panels `panel` floats apart: d holds y, with 0 behind the last column, and gets (p - y) w, p the
      * prediction that the loss makes of z; losses [m] get w L. weight [m], NULL: all 1. By bp_loss, from the first that is one on.

@@ -67,6 +67,15 @@ INLINED void narrow_steps(size_t n, size_t steps, const float *a, const float *b
                 sums[j] = v_fma(step[s], v_set(b[32 * j + s]), sums[j]);
 }
 
+INLINED void keep_slopes(const bp_end *end, size_t n, size_t rows, size_t first, float *z)
+{
+    float slopes[BP_NARROW * VL];
+
+    end->activate(n * VL, z, slopes);
+    for (size_t j = 0; j < n; j++)
+        put_column(rows, v_load(slopes + j * VL), end->slopes + 32 * first, j);
+}
+
 /* + (+0), or the bias and it, then activation and slope over all columns of the group at once: as in product.inc.h. */
 INLINED void narrow_end(const bp_end *end, size_t n, size_t rows, size_t first, vf sums[])
 {
@@ -78,8 +87,11 @@ INLINED void narrow_end(const bp_end *end, size_t n, size_t rows, size_t first, 
         if (end->slope)
             v_store(a + j * VL, take_column(rows, end->a + 32 * first, j));
     }
-    if (end->activate) /* these are content with whole vectors */
-        end->activate(n * VL, z);
+    /* These are content with whole vectors. */
+    if (end->activate && end->slopes)
+        keep_slopes(end, n, rows, first, z);
+    else if (end->activate)
+        end->activate(n * VL, z, NULL);
     if (end->slope)
         end->slope(n * VL, a, z);
     UNROLLED

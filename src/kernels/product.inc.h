@@ -96,7 +96,7 @@ INLINED void tile_relu(size_t rows, size_t vectors, const bp_end *end, const flo
 static void rows_end(size_t rows, const bp_end *end, float *c)
 {
     if (end->activate && end->activate != relu_activate)
-        end->activate(32 * rows, c);
+        end->activate(32 * rows, c, end->slopes);
     if (end->slope && end->slope != relu_descend)
         end->slope(32 * rows, end->a, c);
 }

@@ -171,6 +171,11 @@ INLINED void gather_group(const bp_tiny *t, const bp_tiny_rows *rows, size_t fir
     for (size_t column = 0; column < t->n; column += VL) \
         NAME##_of_vectors(g->rows, 32, g->a + column)
 
+/* Slopes that are kept stand where dL/dz will. */
+#define FUSED_KEEPING(NAME)                              \
+    for (size_t column = 0; column < t->n; column += VL) \
+        NAME##_of_vectors(g->rows, 32, g->a + column, true, g->d + column)
+
 /* ReLU was done in the tiles. */
 INLINED void activate_group(const bp_tiny *t, const group *g)
 {
@@ -180,6 +185,14 @@ INLINED void activate_group(const bp_tiny *t, const group *g)
         FUSED_ACTIVATION(sigmoid);
     if (t->activate == tanh_activate)
         FUSED_ACTIVATION(tanh);
+    if (t->activate == elu_activate)
+        FUSED_ACTIVATION(elu);
+    if (t->activate == softplus_activate)
+        FUSED_ACTIVATION(softplus);
+    if (t->activate == gelu_activate)
+        FUSED_KEEPING(gelu);
+    if (t->activate == silu_activate)
+        FUSED_KEEPING(silu);
 }
 
 INLINED void forward_group(const bp_tiny *t, const group *g)
@@ -292,24 +305,30 @@ INLINED bool output_group(const bp_tiny *t, group *g, double *losses)
 
 /* ----------------------------------------------------------------------------------------------------------- backward */
 
-#define FUSED_SLOPE(SLOPE)                                                                                    \
-    for (size_t column = 0; column < t->n; column += VL) {                                                    \
-        vf w2 = v_load(t->w2 + column);                                                                       \
-        for (size_t r = 0; r < g->rows; r++)                                                                  \
-            v_store(g->d + 32 * r + column, SLOPE(v_load(g->a + 32 * r + column), v_mul(v_set(g->dz[r]), w2))); \
+#define FUSED_SLOPE(SLOPE, FROM)                                                                                \
+    for (size_t column = 0; column < t->n; column += VL) {                                                      \
+        vf w2 = v_load(t->w2 + column);                                                                         \
+        for (size_t r = 0; r < g->rows; r++)                                                                    \
+            v_store(g->d + 32 * r + column, SLOPE(v_load((FROM) + 32 * r + column), v_mul(v_set(g->dz[r]), w2))); \
     }
 
 /* dL/dz of the hidden layer; ReLU's comes with the first tile. */
 INLINED void backward_group(const bp_tiny *t, const group *g)
 {
     if (t->activate == leaky_relu_activate)
-        FUSED_SLOPE(leaky_relu_slope)
+        FUSED_SLOPE(leaky_relu_slope, g->a)
     if (t->activate == sigmoid_activate)
-        FUSED_SLOPE(sigmoid_slope)
+        FUSED_SLOPE(sigmoid_slope, g->a)
     if (t->activate == tanh_activate)
-        FUSED_SLOPE(tanh_slope)
+        FUSED_SLOPE(tanh_slope, g->a)
     if (t->activate == identity_activate)
-        FUSED_SLOPE(identity_slope)
+        FUSED_SLOPE(identity_slope, g->a)
+    if (t->activate == elu_activate)
+        FUSED_SLOPE(elu_slope, g->a)
+    if (t->activate == softplus_activate)
+        FUSED_SLOPE(softplus_slope, g->a)
+    if (t->activate == gelu_activate || t->activate == silu_activate)
+        FUSED_SLOPE(kept_slope, g->d)
 }
 
 /* With 0 behind it, up to the end of a vector. */

@@ -20,7 +20,7 @@ static bp_end end_of(const bp_weights *weights, uint32_t number, const bp_pass *
         return (bp_end){0};
     return (bp_end){
         .slope = weights->arithmetic.kernels->slope[weights->layout->layer[number - 1].activation],
-        .a = pass->a[number],
+        .a = pass->slopes[number] ? pass->slopes[number] : pass->a[number],
     };
 }
 

@@ -148,6 +148,8 @@ static bp_end end_of(const bp_arithmetic *a, const bp_block_product *p, bp_span 
         end.bias += j * BP_PANEL;
     if (end.a)
         end.a += j * p->panel + block.first * BP_PANEL;
+    if (end.slopes)
+        end.slopes += j * p->panel + block.first * BP_PANEL;
     if (p->signs)
         end.signs = p->signs + (block.first / BP_PANEL * bp_panels((uint32_t)columns_of(p)) + j) * bp_block_elements(a);
     return end;

@@ -35,7 +35,7 @@ typedef struct bp_block_product {
     const uint16_t *right; /* W or W^T: [panels of c][panels of the summed index] blocks; NULL: packed in parts */
     size_t panel;          /* floats from one panel of c to the next */
     bp_mask mask;          /* what follows the end */
-    bp_end end;            /* bias [panels][32] or NULL, a of c's shape or NULL; signs by block */
+    bp_end end;            /* bias [panels][32] or NULL, a and slopes of c's shape or NULL; signs by block */
     const uint16_t *signs; /* a, of c's shape, as a left operand, where there is a slope */
     float *c;              /* [panels][ld][32] */
     bool drops;            /* only c's packed operand is wanted: in c no more than sums of chains rest */

@@ -34,7 +34,7 @@ bp_mask bp_mask_backward(const bp_kernels *kernels, const bp_layout *layout, con
     bp_mask mask = bp_mask_forward(pass, number);
     bp_activation activation = number ? layout->layer[number - 1].activation : BP_IDENTITY;
 
-    if (mask.kept && !tells_by_sign(activation)) {
+    if (mask.kept && !pass->slopes[number] && !tells_by_sign(activation)) {
         mask.slope = kernels->slope[activation];
         mask.a = pass->a[number];
         mask.undo = pass->undo;

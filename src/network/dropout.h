@@ -31,7 +31,8 @@ typedef struct bp_mask {
     const float *a;                                        /* of the product's shape */
 } bp_mask;
 
-/* Of a[number], and of d[number], number > 0: a slope that a's size tells, and not its sign alone, must follow the mask. */
+/* Of a[number], and of d[number], number > 0: a slope that a's size tells, and not its sign alone nor what
+ * was kept of it before, must follow the mask. */
 bp_mask bp_mask_forward(const bp_pass *pass, uint32_t number);
 bp_mask bp_mask_backward(const bp_kernels *kernels, const bp_layout *layout, const bp_pass *pass, uint32_t number);
 

@@ -11,9 +11,12 @@ void bp_forward_begin(const bp_weights *weights, const bp_pass *pass, bp_span ro
                      rows);
 }
 
-static bp_end end_of(const bp_weights *weights, const bp_layer *layer)
+static bp_end end_of(const bp_weights *weights, uint32_t number, const bp_pass *pass)
 {
+    const bp_layer *layer = &weights->layout->layer[number];
+
     return (bp_end){
+        .slopes = pass->slopes[number + 1],
         .bias = weights->parameters + layer->b,
         .activate = weights->arithmetic.kernels->activate[layer->activation],
     };
@@ -29,7 +32,7 @@ static void product(const bp_weights *weights, uint32_t number, const bp_pass *p
         .a = pass->a[number],
         .b = weights->parameters + layer->w,
         .narrow = layer->narrow,
-        .end = end_of(weights, layer),
+        .end = end_of(weights, number, pass),
         .mask = bp_mask_forward(pass, number + 1),
         .c = pass->a[number + 1],
     };
@@ -48,7 +51,7 @@ static void block_product(const bp_weights *weights, uint32_t number, const bp_p
         .left = pass->packed_a[number].across,
         .right = bp_strip_right(weights, strip, number, false),
         .panel = bp_pass_panel(pass),
-        .end = end_of(weights, layer),
+        .end = end_of(weights, number, pass),
         .mask = bp_mask_forward(pass, number + 1),
         .c = pass->a[number + 1],
         .packed = bp_packed_left(pass, number + 1),

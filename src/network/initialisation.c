@@ -11,9 +11,9 @@
 
 static bp_init_scheme scheme_for(bp_activation activation)
 {
-    if (activation == BP_RELU || activation == BP_LEAKY_RELU)
-        return BP_INIT_HE;
-    return activation == BP_IDENTITY ? BP_INIT_LECUN : BP_INIT_GLOROT;
+    if (activation == BP_IDENTITY)
+        return BP_INIT_LECUN;
+    return activation == BP_SIGMOID || activation == BP_TANH ? BP_INIT_GLOROT : BP_INIT_HE;
 }
 
 /* The last layer of a regression begins with a tenth of it, so that the first predictions are near 0, the mean of standardised

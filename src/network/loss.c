@@ -18,5 +18,5 @@ void bp_prediction_rows(const bp_kernels *kernels, bp_loss loss, uint32_t n, con
             kernels->softmax(n, panel, pass->a[last] + r * BP_PANEL);
     if (loss == BP_BINARY_CROSS_ENTROPY)
         for (size_t j = 0; j < bp_panels(n); j++)
-            kernels->activate[BP_SIGMOID](rows.count * BP_PANEL, pass->a[last] + j * panel + rows.first * BP_PANEL);
+            kernels->activate[BP_SIGMOID](rows.count * BP_PANEL, pass->a[last] + j * panel + rows.first * BP_PANEL, NULL);
 }

@@ -17,12 +17,22 @@ static size_t panels_of(const bp_layout *layout, uint32_t i)
     return i ? layout->layer[i - 1].n_panels : layout->layer[0].k_panels;
 }
 
+static bool is_hidden(const bp_layout *layout, uint32_t i)
+{
+    return i && i < layout->layers;
+}
+
+bool bp_pass_keeps_slopes(const bp_layout *layout, uint32_t i)
+{
+    return is_hidden(layout, i) && (layout->layer[i - 1].activation == BP_GELU || layout->layer[i - 1].activation == BP_SILU);
+}
+
 bool bp_pass_drops(const bp_layout *layout, uint32_t i)
 {
-    if (i == 0 || i == layout->layers)
+    if (!is_hidden(layout, i))
         return false;
     bp_activation activation = layout->layer[i - 1].activation;
-    return activation == BP_RELU || activation == BP_IDENTITY;
+    return activation == BP_RELU || activation == BP_IDENTITY || bp_pass_keeps_slopes(layout, i);
 }
 
 size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms)
@@ -33,6 +43,7 @@ size_t bp_pass_row_bytes(const bp_layout *layout, unsigned terms)
         size_t panels = panels_of(layout, i), both = i ? 2 * panels : panels;
         packed += both;
         floats += terms && bp_pass_drops(layout, i) ? panels : both;
+        floats += bp_pass_keeps_slopes(layout, i) ? panels : 0;
     }
     return BP_PANEL * (floats * sizeof(float) + packed * 2 * terms * sizeof(uint16_t));
 }
@@ -59,6 +70,8 @@ void bp_pass_carve(bp_pass *pass, const bp_layout *layout, unsigned terms, size_
         pass->d[i] = d ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
         pass->a[i] =
             d && terms && bp_pass_drops(layout, i) ? pass->d[i] : bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float));
+        pass->slopes[i] =
+            d && bp_pass_keeps_slopes(layout, i) ? bp_arena_take(arena, panels * pass->ld, BP_PANEL * sizeof(float)) : NULL;
         pass->packed_a[i] = terms && i < layout->layers ? take_packed(pass, panels, terms, backward, arena) : (bp_packed){0};
         pass->packed_d[i] = terms && d ? take_packed(pass, panels, terms, true, arena) : (bp_packed){0};
     }

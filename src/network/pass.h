@@ -30,6 +30,7 @@ typedef struct bp_pass {
     size_t ld; /* rows that there is room for */
     float *a[BP_LAYERS_MAX + 1];
     float *d[BP_LAYERS_MAX + 1];       /* NULL in a pass that only predicts */
+    float *slopes[BP_LAYERS_MAX + 1];  /* g'(z) of layer i, of the same shape, where a[i] does not tell it; else NULL */
     uint32_t *kept[BP_LAYERS_MAX + 1]; /* with dropout, of hidden layers: [panels][ld] rows of bits, see dropout.h; else NULL */
     float scale, undo;                 /* of dropout: 1 / (1 - p), 1 - p */
     size_t row_blocks;                 /* of 32 rows, that there is room for */
@@ -49,7 +50,11 @@ static inline size_t bp_row_blocks(size_t rows)
     return (rows + BP_PANEL - 1) / BP_PANEL;
 }
 
-/* Whether in mixed precision the f32 of a[i] is dropped: it is a hidden layer, whose slope its packed operand tells. */
+/* Whether backward needs the slopes of a[i] beside it: it is a hidden layer of an activation that rises and falls. */
+bool bp_pass_keeps_slopes(const bp_layout *layout, uint32_t i);
+
+/* Whether in mixed precision the f32 of a[i] is dropped: it is a hidden layer, whose slope is kept, or told by its packed
+ * operand. */
 bool bp_pass_drops(const bp_layout *layout, uint32_t i);
 
 /* The same for what dropout keeps: a share p above 0 is left out. Behind bp_pass_carve. */

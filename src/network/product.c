@@ -17,6 +17,8 @@ static bp_end end_of_panel(const bp_product *p, size_t j, size_t row)
         end.bias += j * BP_PANEL;
     if (end.a)
         end.a += j * p->panel + row * BP_PANEL;
+    if (end.slopes)
+        end.slopes += j * p->panel + row * BP_PANEL;
     return end;
 }
 

@@ -16,7 +16,7 @@ typedef struct bp_product {
     const float *b; /* [n panels][k][32] */
     bool narrow;    /* n is at most BP_NARROW, and b is turned: [k panels][n][32] */
     bp_mask mask;   /* what follows the end */
-    bp_end end;     /* bias [n panels][32] or NULL, a of c's shape or NULL */
+    bp_end end;     /* bias [n panels][32] or NULL, a and slopes of c's shape or NULL */
     float *c;       /* [n panels][ld][32] */
 } bp_product;
 

@@ -10,6 +10,12 @@
 
 /* ------------------------------------------------------------------------------------------------------- activation */
 
+/* The normal distribution; erfc keeps its digits where it is near 0. */
+static double normal(double z)
+{
+    return 0.5 * erfc(-z / 1.4142135623730951);
+}
+
 static double g(bp_activation activation, double z)
 {
     switch (activation) {
@@ -21,6 +27,14 @@ static double g(bp_activation activation, double z)
         return z < 0 ? exp(z) / (1 + exp(z)) : 1 / (1 + exp(-z)); /* neither overflows */
     case BP_TANH:
         return tanh(z);
+    case BP_ELU:
+        return z > 0 ? z : expm1(z);
+    case BP_GELU:
+        return z * normal(z);
+    case BP_SILU:
+        return z * g(BP_SIGMOID, z);
+    case BP_SOFTPLUS:
+        return fmax(z, 0) + log1p(exp(-fabs(z)));
     case BP_IDENTITY:
         break;
     }
@@ -39,6 +53,14 @@ static double g_prime(bp_activation activation, double z, double a)
         return a * (1 - a);
     case BP_TANH:
         return 1 - a * a;
+    case BP_ELU:
+        return z > 0 ? 1 : exp(z);
+    case BP_GELU:
+        return normal(z) + z * exp(-0.5 * z * z) / 2.5066282746310005; /* sqrt(2 pi) */
+    case BP_SILU:
+        return g(BP_SIGMOID, z) * (1 + z * g(BP_SIGMOID, -z));
+    case BP_SOFTPLUS:
+        return g(BP_SIGMOID, z);
     case BP_IDENTITY:
         break;
     }

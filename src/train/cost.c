@@ -14,28 +14,34 @@
 /* Of one core, operands in L2: operations or bytes in a nanosecond, nanoseconds for everything else. */
 typedef struct rates {
     const char *kernels;
-    double rows;            /* operations of product_rows in a ns, whole panels */
-    double columns;         /* of product_columns */
-    size_t vector;          /* columns of a panel are padded to multiples of it */
-    double start;           /* steps that a chain's beginning and end are worth */
-    double call;            /* of a kernel */
-    double bend[5];         /* an element's activation or slope, by bp_activation */
-    double row, element;    /* gathered */
-    double example, output; /* of the loss */
-    double add;             /* an element of two sums */
-    double update[3];       /* a parameter, by moments; its copy in W^T included */
-    double tiny[3];         /* a tiny network's shard, its row, and a vector of a row's hidden units for each input */
+    double rows;                 /* operations of product_rows in a ns, whole panels */
+    double columns;              /* of product_columns */
+    size_t vector;               /* columns of a panel are padded to multiples of it */
+    double start;                /* steps that a chain's beginning and end are worth */
+    double call;                 /* of a kernel */
+    double bend[BP_ACTIVATIONS]; /* an element's activation or slope, by bp_activation */
+    double row, element;         /* gathered */
+    double example, output;      /* of the loss */
+    double add;                  /* an element of two sums */
+    double update[3];            /* a parameter, by moments; its copy in W^T included */
+    double tiny[3];              /* a tiny network's shard, its row, and a vector of a row's hidden units for each input */
 } rates;
+
+/* identity, relu, leaky_relu, sigmoid, tanh, elu, gelu, silu, softplus; the last four by `bench/run kernels`. */
+#define BEND_AVX512 0.00, 0.04, 0.04, 0.35, 0.45, 0.25, 0.80, 0.50, 0.40
+#define BEND_AVX2 0.00, 0.06, 0.06, 0.70, 0.90, 0.40, 1.20, 0.80, 0.60
+#define BEND_NEON 0.00, 0.12, 0.12, 1.40, 1.80, 0.80, 2.40, 1.60, 1.20
+#define BEND_SCALAR 0.00, 0.50, 0.50, 5.00, 7.00, 5.00, 11.0, 7.00, 5.00
 
 /* avx512: products and a tiny network's step as the standard workloads have them on a Xeon with 48 KiB L1d and 2 MiB L2 a core at
  * 2.9-3.4 GHz (docs/scaling.md), all else estimates from single runs of `bench/model --constants` there; avx2 and scalar in
  * proportion. neon: twice 128 bits a cycle at 3 GHz, from instruction tables, not measured. Large steps depend on rows and columns
  * alone. */
 static const rates measured[] = {
-    {"avx512", 178, 170, 16, 4, 20, {0.00, 0.04, 0.04, 0.35, 0.45}, 8, 0.12, 4, 1, 0.04, {0.12, 0.20, 0.45}, {16, 3.6, 0.32}},
-    {"avx2", 90, 88, 8, 4, 20, {0.00, 0.06, 0.06, 0.70, 0.90}, 8, 0.15, 4, 1.4, 0.06, {0.16, 0.28, 0.70}, {20, 4.9, 0.31}},
-    {"neon", 42, 40, 4, 4, 20, {0.00, 0.12, 0.12, 1.40, 1.80}, 8, 0.20, 4, 4, 0.12, {0.30, 0.50, 1.40}, {20, 5.0, 0.40}},
-    {"scalar", 10, 10, 1, 2, 20, {0.00, 0.50, 0.50, 5.00, 7.00}, 8, 0.40, 4, 4, 0.50, {1.20, 2.00, 5.00}, {20, 2.0, 0.62}},
+    {"avx512", 178, 170, 16, 4, 20, {BEND_AVX512}, 8, 0.12, 4, 1, 0.04, {0.12, 0.20, 0.45}, {16, 3.6, 0.32}},
+    {"avx2", 90, 88, 8, 4, 20, {BEND_AVX2}, 8, 0.15, 4, 1.4, 0.06, {0.16, 0.28, 0.70}, {20, 4.9, 0.31}},
+    {"neon", 42, 40, 4, 4, 20, {BEND_NEON}, 8, 0.20, 4, 4, 0.12, {0.30, 0.50, 1.40}, {20, 5.0, 0.40}},
+    {"scalar", 10, 10, 1, 2, 20, {BEND_SCALAR}, 8, 0.40, 4, 4, 0.50, {1.20, 2.00, 5.00}, {20, 2.0, 0.62}},
 };
 
 /* Of blocks of bf16, by terms: operations of whole products in a nanosecond, nanoseconds to pack an element; and steps of 32 that a

@@ -69,7 +69,7 @@ static bool record_sides(const check *c)
 
     for (uint32_t i = 0; i < c->reference->layers; i++) {
         const bp_reference_layer *layer = &c->reference->layer[i];
-        if (layer->activation != BP_RELU && layer->activation != BP_LEAKY_RELU)
+        if (layer->activation != BP_RELU && layer->activation != BP_LEAKY_RELU && layer->activation != BP_ELU)
             continue;
         for (uint32_t j = 0; j < layer->n; j++, side++) {
             unsigned char now = layer->z[j] > 0;

@@ -84,7 +84,7 @@ Test(usage, mistakes_are_named)
     expect_usage("train a --js", "unknown option --js");
     expect_usage("evaluate a b --epochs 3", "'evaluate' has no option --epochs");
     expect_usage("predict a b --json", "'predict' has no option --json");
-    expect_usage("train a --activation gelu", "identity|relu|leaky_relu|sigmoid|tanh");
+    expect_usage("train a --activation mish", "identity|relu|leaky_relu|sigmoid|tanh|elu|gelu|silu|softplus");
     expect_usage("bench --threads 1,x", "--threads '1,x'");
     expect_usage("bench --threads 1,", "--threads '1,'");
     expect_usage("bench --threads auto,0", "--threads 'auto,0'");

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "encoder.h"
@@ -45,6 +46,23 @@ Test(pytorch, a_network_alone_is_a_sequential_with_its_softmax)
     cr_assert_eq(bp_model_pytorch(network, NULL, text, sizeof text), strlen(expected));
     cr_assert_str_eq(text, expected);
     bp_network_free(network);
+}
+
+Test(pytorch, every_activation_has_its_module)
+{
+    static const char *const modules[] = {[BP_RELU] = "ReLU",       [BP_LEAKY_RELU] = "LeakyReLU",
+                                          [BP_SIGMOID] = "Sigmoid", [BP_TANH] = "Tanh",
+                                          [BP_ELU] = "ELU",         [BP_GELU] = "GELU",
+                                          [BP_SILU] = "SiLU",       [BP_SOFTPLUS] = "Softplus"};
+    char text[4096], line[40];
+
+    for (bp_activation activation = BP_RELU; activation <= BP_SOFTPLUS; activation++) {
+        bp_network *network = make_network("4", activation, BP_SQUARED_ERROR, 5, 2);
+        bp_model_pytorch(network, NULL, text, sizeof text);
+        snprintf(line, sizeof line, "    nn.%s(),\n", modules[activation]);
+        cr_assert(strstr(text, line), "%s in %s", line, text);
+        bp_network_free(network);
+    }
 }
 
 Test(pytorch, an_identity_is_no_module)

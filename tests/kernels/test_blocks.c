@@ -224,8 +224,8 @@ static void check_end(const subject *s, int activation, int slope, const float *
     for (size_t t = 0; t < s->table_count; t++)
         for (size_t rows = 1; rows <= 32; rows += rows == 1 ? 16 : 15) {
             const bp_kernels *kernels = s->tables[t].kernels;
-            bp_end end = {.bias = bias, .a = slope == BP_RELU ? NULL : a, .signs = signs};
-            float wanted[BLOCK], *c = fresh_c(s, rows);
+            float wanted[BLOCK], wanted_kept[BLOCK] = {0}, kept[BLOCK] = {0}, *c = fresh_c(s, rows);
+            bp_end end = {.bias = bias, .a = slope == BP_RELU ? NULL : a, .signs = signs, .slopes = kept};
 
             if (activation >= 0)
                 end.activate = kernels->activate[activation];
@@ -234,11 +234,12 @@ static void check_end(const subject *s, int activation, int slope, const float *
             for (size_t i = 0; i < BLOCK; i++)
                 wanted[i] = bias ? s->ended[i] + bias[i % 32] : s->ended[i];
             if (activation >= 0)
-                bp_kernels_scalar.activate[activation](BLOCK, wanted);
+                bp_kernels_scalar.activate[activation](BLOCK, wanted, wanted_kept);
             if (slope >= 0)
                 bp_kernels_scalar.slope[slope](BLOCK, a, wanted);
             multiply(s, &s->tables[t], rows, BP_CHAIN_WHOLE, &end, c);
             assert_rows(s, &s->tables[t], c, wanted, rows, "end");
+            cr_assert_eq(first_difference(kept, wanted_kept, 32 * rows), 32 * rows, "slopes of activation %d", activation);
         }
 }
 
@@ -253,7 +254,7 @@ static void check_ends(const subject *s)
     a[2] = -0x1p-126f;
     a[3] = -0.0f;
     bp_blocks_scalar.pack[BP_PACK_LEFT](1, 32, 32, a, signs);
-    for (int function = -1; function <= BP_TANH; function++) {
+    for (int function = -1; function <= BP_SOFTPLUS; function++) {
         check_end(s, function, -1, function % 2 ? bias : NULL, NULL, NULL);
         check_end(s, function, -1, bias, NULL, NULL);
         check_end(s, -1, function, NULL, a, signs);

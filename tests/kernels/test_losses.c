@@ -181,7 +181,7 @@ static void check_binary_cross_entropy(subject *s, bool weighted)
 
     for (size_t r = 0; r < s->m; r++) {
         memcpy(p, s->plain_z[r], s->n * sizeof *p);
-        bp_kernels_scalar.activate[BP_SIGMOID]((s->n + 31) / 32 * 32, p);
+        bp_kernels_scalar.activate[BP_SIGMOID]((s->n + 31) / 32 * 32, p, NULL);
         memcpy(s->wanted[r], p, s->n * sizeof *p);
         s->wanted_loss[r] = logistic_loss(s->plain_z[r], s->plain_y[r], s->n);
     }

@@ -288,11 +288,11 @@ static void narrow_in_blocks(const subject *s, const bp_kernels *table, const fl
 }
 
 /* Bias, activation and slope as the table's functions make them of whole rows. */
-static void finish(const subject *s, const bp_end *end, float *wanted)
+static void finish(const subject *s, const bp_end *end, float *wanted, float *wanted_slopes)
 {
     memcpy(wanted, end->bias ? s->biased : s->plain, 32 * s->m * sizeof *wanted);
     if (end->activate)
-        end->activate(32 * s->m, wanted);
+        end->activate(32 * s->m, wanted, end->slopes ? wanted_slopes : NULL);
     if (end->slope)
         end->slope(32 * s->m, end->a, wanted);
 }
@@ -300,6 +300,7 @@ static void finish(const subject *s, const bp_end *end, float *wanted)
 static void check_narrow(const subject *s, size_t columns)
 {
     static float turned[BP_NARROW * (MOST + 32)], wanted[32 * MOST], slopes[32 * MOST];
+    static float kept[32 * MOST], wanted_kept[32 * MOST];
 
     turn(s, columns, turned);
     fill(slopes, 32 * s->m, FILL_ORDINARY, s->m);
@@ -308,12 +309,15 @@ static void check_narrow(const subject *s, size_t columns)
         const bp_end ends[] = {{.bias = NULL},
                                {.bias = s->bias, .activate = table->activate[BP_RELU]},
                                {.bias = s->bias, .activate = table->activate[BP_TANH]},
+                               {.bias = s->bias, .activate = table->activate[BP_GELU], .slopes = kept},
                                {.slope = table->slope[BP_SIGMOID], .a = slopes}};
         for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) {
             float *c = fresh_c(s);
-            finish(s, &ends[e], wanted);
+            finish(s, &ends[e], wanted, wanted_kept);
             narrow_in_blocks(s, table, turned, columns, e % 2 ? s->k : 32, e ? &ends[e] : NULL, c);
             assert_columns(s, table, c, wanted, columns, "narrow");
+            if (ends[e].slopes)
+                assert_columns(s, table, kept, wanted_kept, columns, "narrow, slopes");
             for (size_t i = 0; i < s->m; i++)
                 for (size_t j = columns; j < 32; j++)
                     cr_assert(isnan(c[32 * i + j]), "%s: column %zu of %zu was written", table->name, j, columns);

@@ -77,7 +77,8 @@ static void place(subject *s, size_t m, size_t k, size_t n, fill_kind kind)
 static void one_example(subject *s, size_t r, float a[32], float d[32], float *d_output)
 {
     const float *x = s->x + s->rows[r] * s->k;
-    float z = 0, y = s->y[2 * s->rows[r]], w = s->weighted ? s->weight[s->rows[r]] : 1.0f, p[32] = {0};
+    float z = 0, y = s->y[2 * s->rows[r]], w = s->weighted ? s->weight[s->rows[r]] : 1.0f, p[32] = {0}, kept[32];
+    bool keeps = s->activation == BP_GELU || s->activation == BP_SILU;
 
     for (size_t j = 0; j < 32; j++) {
         a[j] = 0;
@@ -85,20 +86,20 @@ static void one_example(subject *s, size_t r, float a[32], float d[32], float *d
             a[j] = fmaf(x[i], s->w1[32 * i + j], a[j]);
         a[j] = a[j] + 0.0f + s->b1[j];
     }
-    bp_kernels_scalar.activate[s->activation](32, a);
+    bp_kernels_scalar.activate[s->activation](32, a, kept);
     for (size_t j = 0; j < s->n; j++)
         z = fmaf(a[j], s->w2[j], z);
     z = z + 0.0f + s->b2[0];
     p[0] = z;
     if (s->logistic)
-        bp_kernels_scalar.activate[BP_SIGMOID](32, p);
+        bp_kernels_scalar.activate[BP_SIGMOID](32, p, NULL);
     double v = (double)z, e = (double)(z - y);
     double loss = s->logistic ? (v > 0 ? v : 0) - v * (double)y + bp_log1p((double)kernel_exp(-fabsf(z))) : 0.5 * (e * e);
     s->wanted_loss[r] = (double)w * loss;
     *d_output = (p[0] - y) * w;
     for (size_t j = 0; j < 32; j++)
         d[j] = fmaf(*d_output, s->w2[j], 0.0f) + 0.0f;
-    bp_kernels_scalar.slope[s->activation](32, a, d);
+    bp_kernels_scalar.slope[s->activation](32, keeps ? kept : a, d);
 }
 
 static void by_hand(subject *s)
@@ -172,7 +173,7 @@ static void check(subject *s)
 
 static void vary(subject *s, size_t turn)
 {
-    s->activation = (bp_activation)(turn % 5);
+    s->activation = (bp_activation)(turn % BP_ACTIVATIONS);
     s->logistic = turn / 5 % 2;
     s->weighted = turn / 10 % 2;
     s->by_index = turn / 20 % 2;

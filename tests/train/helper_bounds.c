@@ -18,6 +18,8 @@ typedef struct example {
 
 static double slope_limit(bp_activation activation)
 {
+    if (activation == BP_GELU || activation == BP_SILU)
+        return 1.13; /* gelu's at z = sqrt 2; silu's is 1.1 */
     return activation == BP_SIGMOID ? 0.25 : 1;
 }
 
@@ -56,6 +58,12 @@ static double slope_error(const bp_reference_layer *layer, uint32_t j, double e_
         return undecided ? 1 : u;
     case BP_SIGMOID:
         return e_a + e_a * e_a + 4 * u;
+    case BP_ELU:
+        return e_a + 4 * u;
+    case BP_GELU: /* |g''| is at most 0.8 at 0, silu's and softplus's 0.5 and 0.25; slopes are good to 2.5e-7 */
+    case BP_SILU:
+    case BP_SOFTPLUS:
+        return 0.8 * e_z + 8 * u;
     case BP_TANH:
         return 2 * fabs(a) * e_a + e_a * e_a + 4 * u;
     case BP_IDENTITY:

@@ -144,6 +144,21 @@ Test(bits, with_dropout_do_not_depend_on_them_either)
     check_option("dropout");
 }
 
+/* Deep and narrow ones, a tiny one, and mixed precision, whose layers drop what those that keep slopes do not need. */
+Test(bits, of_every_activation_do_not_depend_on_them_either)
+{
+    for (bp_activation activation = BP_ELU; activation <= BP_SOFTPLUS; activation++)
+        for (int which = 0; which < 3; which++) {
+            uint32_t hidden[] = {20, 7, 45};
+            problem p = problem_create(problem_settings(hidden, which ? 3 : 1, activation, BP_SQUARED_ERROR, BP_ADAM), 9,
+                                       which ? 3 : 1, 130, 7);
+            p.settings.batch_size = 70;
+            p.settings.precision = which == 2 ? BP_BF16 : BP_F32;
+            check_every_way(&p, p.examples, 1);
+            problem_free(&p);
+        }
+}
+
 Test(bits, of_bytes_are_those_of_the_same_numbers_as_floats)
 {
     problem p = problem_create(problem_settings((uint32_t[]){40}, 1, BP_RELU, BP_CROSS_ENTROPY, BP_ADAM), 67, 4, 90, 3);
