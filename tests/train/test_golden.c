@@ -18,6 +18,12 @@ typedef struct golden {
 } golden;
 
 static const golden recorded[] = {
+    {"elu", "squared_error", "adam", "constant", "f32", "", "", "2c38f3b056ab0b11d563bd526fd55377"},
+    {"gelu", "cross_entropy", "adam", "linear", "f32", "", "", "e552797d4233c21f88e43e2b30f664a3"},
+    {"silu", "binary_cross_entropy", "sgd", "constant", "f32", "", "", "3a333ba768dff058977c6af43ada9e36"},
+    {"softplus", "squared_error", "adamw", "cosine", "f32", "", "", "46e80df701af2169601d82e52f542e28"},
+    {"gelu", "squared_error", "adam", "constant", "bf16", "", "", "ed2ae90dcd44c9e966a139166192cd8c"},
+    {"silu", "cross_entropy", "adam", "constant", "bf16x3", "", "", "96cc70b34ccb92bb43b3c9dc5514b5e7"},
     {"identity", "squared_error", "sgd", "constant", "f32", "", "", "fe5825167b1587bb86750f863149b48e"},
     {"relu", "cross_entropy", "sgd", "linear:warmup=5", "f32", "", "", "cc364d881a172d1528efa9508cd6b679"},
     {"leaky_relu", "binary_cross_entropy", "adam", "cosine:warmup=3", "f32", "", "", "f294df016fb1cf8d04a0348dc022fb94"},
