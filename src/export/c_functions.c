@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "c_functions.h"
 
-#include <stdbool.h>
-
+#include "kernels.h"
 #include "model.h"
 
 /* ------------------------------------------------------------------------------------------------------ of one number */
@@ -66,19 +65,108 @@ static const char tanh_code[] =
     "    return fmaf(series * square, x, x);\n"
     "}\n\n";
 
+static const char parts_code[] =
+    "/* e^(x + low) in two parts, -88 <= x <= 0: power = 2^n, and e^r - 1 is returned. */\n"
+    "static float @_parts(float x, float low, float *power)\n"
+    "{\n"
+    "    static const float series[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f};\n"
+    "    const float magic = 0x1.8p23f + 127;\n"
+    "    union { float f; uint32_t bits; } whole;\n"
+    "    float e = 1.0f / 40320;\n"
+    "    int i;\n"
+    "\n"
+    "    whole.f = fmaf(x, 0x1.715476p+0f, magic);\n"
+    "    x = fmaf(whole.f - magic, -0x1.62e400p-1f, x);\n"
+    "    x = fmaf(whole.f - magic, -0x1.7f7d1cp-20f, low) + x;\n"
+    "    for (i = 0; i < 6; i++)\n"
+    "        e = fmaf(e, x, series[i]);\n"
+    "    whole.bits <<= 23;\n"
+    "    *power = whole.f;\n"
+    "    return fmaf(e * x, x, x);\n"
+    "}\n\n";
+
+static const char less_code[] =
+    "/* e^-|x| */\n"
+    "static float @_less(float x)\n"
+    "{\n"
+    "    float e = 0.0f - (x < 0.0f ? -x : x), power, r = @_parts(e < -88.0f ? -88.0f : e, 0.0f, &power);\n"
+    "    return @_flush(fmaf(r, power, power));\n"
+    "}\n\n";
+
+static const char elu_code[] = "static float @_elu(float z)\n"
+                               "{\n"
+                               "    float power, r;\n"
+                               "\n"
+                               "    if (!(z <= 0.0f))\n"
+                               "        return z;\n"
+                               "    r = @_parts(z < -32.0f ? -32.0f : z, 0.0f, &power);\n"
+                               "    return @_flush(fmaf(r, power, power - 1.0f));\n"
+                               "}\n\n";
+
+static const char gelu_code[] =
+    "static float @_gelu(float z)\n"
+    "{\n"
+    "    static const float near[] = {0x1.66db72p-13f, -0x1.438a5ap-10f, 0x1.473208p-7f, -0x1.10592ep-4f, 0x1.988454p-2f};\n"
+    "    static const float far[] = {0x1.bdfdc4p-14f, 0x1.c9c202p-11f, -0x1.085db6p-10f, -0x1.6a99c4p-8f, 0x1.b139d4p-6f,\n"
+    "                                -0x1.024738p-4f, 0x1.9adbb2p-4f, -0x1.c41df6p-4f, 0x1.2dda04p-4f, 0x1.82b4bcp-2f};\n"
+    "    float size = z < 0.0f ? -z : z, t = 0.0f, over, u, square, power, r;\n"
+    "    int i;\n"
+    "\n"
+    "    if (size < 0.6f) {\n"
+    "        for (i = 0; i < 5; i++)\n"
+    "            t = fmaf(t, z * z, near[i]);\n"
+    "        return @_flush(z * fmaf(z, t, 0.5f));\n"
+    "    }\n"
+    "    size = 13.25f < size ? 13.25f : size;\n"
+    "    over = 1.0f / (size * (size + 4.0f)) * size;\n"
+    "    u = (size - 4.0f) * over;\n"
+    "    u = fmaf(over, fmaf(0.0f - u, size, fmaf(u + 1.0f, -4.0f, size)), u);\n"
+    "    for (i = 0; i < 10; i++)\n"
+    "        t = fmaf(t, u, far[i]);\n"
+    "    square = size * size;\n"
+    "    r = @_parts(square * -0.5f, fmaf(size, size, 0.0f - square) * -0.5f, &power);\n"
+    "    return @_flush((z <= 0.0f ? 0.0f : z) - @_flush(fmaf(t, r, t) * power));\n"
+    "}\n\n";
+
+static const char silu_code[] = "static float @_silu(float z)\n"
+                                "{\n"
+                                "    float e = @_less(z), whole = 1.0f + e, s = (0.0f <= z ? 1.0f : e) / whole, a = z * s;\n"
+                                "    float lost = ((whole - 1.0f) - e) * (0.0f <= z ? s : 1.0f - s);\n"
+                                "    return @_flush(fmaf(lost, a, fmaf(z, s, 0.0f - a)) + a);\n"
+                                "}\n\n";
+
+static const char softplus_code[] =
+    "static float @_softplus(float z)\n"
+    "{\n"
+    "    static const float series[] = {-0x1.af49cep-9f, 0x1.4917cep-6f, -0x1.d6b08cp-5f, 0x1.b4ae08p-4f, -0x1.3a435ep-3f,\n"
+    "                                   0x1.934b54p-3f, -0x1.ff23e6p-3f, 0x1.554dd0p-2f, -0x1.ffffd2p-2f};\n"
+    "    float e = @_less(z), q = 0.0f;\n"
+    "    int i;\n"
+    "\n"
+    "    for (i = 0; i < 9; i++)\n"
+    "        q = fmaf(q, e, series[i]);\n"
+    "    return @_flush((z <= 0.0f ? 0.0f : z) + fmaf(e * q, e, e));\n"
+    "}\n\n";
+
 /* A function, and what it calls. */
+typedef enum callee { NOTHING = 0, EXP = 1, PARTS = 2, LESS = 4 } callee;
+
 typedef struct function {
     const char *name;
     const char *code;
-    bool exp;
+    int calls; /* callees */
 } function;
 
-static const function activations[] = {
-    [BP_IDENTITY] = {NULL, NULL, false},
-    [BP_RELU] = {"relu", relu_code, false},
-    [BP_LEAKY_RELU] = {"leaky_relu", leaky_relu_code, false},
-    [BP_SIGMOID] = {"sigmoid", sigmoid_code, true},
-    [BP_TANH] = {"tanh", tanh_code, true},
+static const function activations[BP_ACTIVATIONS] = {
+    [BP_IDENTITY] = {NULL, NULL, NOTHING},
+    [BP_RELU] = {"relu", relu_code, NOTHING},
+    [BP_LEAKY_RELU] = {"leaky_relu", leaky_relu_code, NOTHING},
+    [BP_SIGMOID] = {"sigmoid", sigmoid_code, EXP},
+    [BP_TANH] = {"tanh", tanh_code, EXP},
+    [BP_ELU] = {"elu", elu_code, PARTS},
+    [BP_GELU] = {"gelu", gelu_code, PARTS},
+    [BP_SILU] = {"silu", silu_code, PARTS | LESS},
+    [BP_SOFTPLUS] = {"softplus", softplus_code, PARTS | LESS},
 };
 
 /* Of the prediction, by the loss. */
@@ -216,9 +304,15 @@ void bp_c_functions(bp_c_text *c, const bp_network *network, unsigned terms)
     bp_loss loss = bp_network_loss(network);
     const function *hidden = &activations[bp_model_activation(network)], *last = prediction_of(loss);
 
+    int calls = hidden->calls | last->calls | (loss == BP_CROSS_ENTROPY ? EXP : NOTHING);
+
     bp_c_code(c, flush_code);
-    if (hidden->exp || last->exp || loss == BP_CROSS_ENTROPY)
+    if (calls & EXP)
         bp_c_code(c, exp_code);
+    if (calls & PARTS)
+        bp_c_code(c, parts_code);
+    if (calls & LESS)
+        bp_c_code(c, less_code);
     if (hidden->code)
         bp_c_code(c, hidden->code);
     if (last->code && last != hidden)

@@ -131,7 +131,7 @@ static void compare(const model *models, size_t count, const float *x, size_t ro
     free(expected);
 }
 
-static const char *const activations[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh"};
+static const char *const activations[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "elu", "gelu", "silu", "softplus"};
 static const char *const losses[] = {"squared_error", "cross_entropy", "binary_cross_entropy"};
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
