@@ -106,17 +106,23 @@ static bp_status widen_sets(filling *f, bp_csv_worker *w, bp_error *error)
     return BP_OK;
 }
 
+/* What was broken off is taken again, and so is what nobody has come to since; together that is one segment a worker at most, since
+ * none takes a new one before. */
 static bp_status prepare_again(filling *f, bp_error *error)
 {
-    f->again_count = 0;
+    size_t count = 0;
+
+    for (size_t i = atomic_load(&f->next_again); i < f->again_count; i++)
+        f->again[count++] = f->again[i];
     for (unsigned i = 0; i < f->threads; i++) {
         bp_csv_worker *w = &f->workers[i];
         if (w->abandoned == BP_CSV_NOWHERE)
             continue;
         BP_TRY(widen_sets(f, w, error));
-        f->again[f->again_count++] = w->abandoned;
+        f->again[count++] = w->abandoned;
         w->abandoned = BP_CSV_NOWHERE;
     }
+    f->again_count = count;
     atomic_store(&f->next_again, 0);
     atomic_store(&f->stop, false);
     return BP_OK;
@@ -133,7 +139,15 @@ static bp_status first_error(const filling *f, bp_error *error)
     return BP_OK;
 }
 
-/* Takes `visits` segments through the modes. */
+/* Those of a few segments need not be the text's first. */
+static void forget_errors(filling *f)
+{
+    for (unsigned i = 0; i < f->threads; i++)
+        f->workers[i].error_segment = BP_CSV_NOWHERE;
+    atomic_store(&f->bad, BP_CSV_NOWHERE);
+}
+
+/* Takes `visits` segments through the modes; their errors are kept by the workers. */
 static bp_status run_pass(filling *f, size_t visits, bp_error *error)
 {
     f->visits = visits;
@@ -142,7 +156,7 @@ static bp_status run_pass(filling *f, size_t visits, bp_error *error)
         BP_TRY(prepare_again(f, error));
         bp_team_run(f->threads, work_on_segments, f);
     } while (atomic_load(&f->stop));
-    return first_error(f, error);
+    return BP_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ modes */
@@ -177,6 +191,7 @@ static bp_status guess_modes(filling *f, bp_error *error)
         f->modes[c] = f->dataset->columns[c].categorical ? BP_CSV_SKIP : BP_CSV_GUESS;
     set_modes(f);
     BP_TRY(run_pass(f, bp_size_min(SAMPLES, f->table->survey->count), error));
+    forget_errors(f);
     for (size_t c = 0; c < f->storage.columns; c++)
         f->modes[c] = f->modes[c] == BP_CSV_SKIP ? BP_CSV_CODES : (unsigned char)fitting_mode(seen_by_all(f, c));
     return BP_OK;
@@ -348,6 +363,7 @@ static bp_status fill_columns(filling *f, bp_error *error)
         BP_TRY(make_storage(f, error));
         set_modes(f);
         BP_TRY(run_pass(f, f->table->survey->count, error));
+        BP_TRY(first_error(f, error));
         BP_TRY(end_pass(f, &left, error));
     } while (left);
     return refuse_infinite(f, error);

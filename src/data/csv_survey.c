@@ -143,6 +143,8 @@ static void check_encoding(chunk_count *c, uint64_t offset, const char *text, si
         return;
     while (offset > 0 && begin < size && begin < 4 && is_continuation(text[begin]))
         begin++;
+    if (begin == size) /* none begins here */
+        return;
     while (end < size + bp_size_min(ahead, 4) && is_continuation(text[end]))
         end++;
     size_t good = begin + bp_text_utf8_prefix(text + begin, end - begin);
