@@ -9,4 +9,7 @@
 /* C99 source. `prefix` is bp_model_export's. */
 bp_status bp_export_c(const char *path, const bp_network *network, const bp_encoder *encoder, const char *prefix, bp_error *error);
 
+/* Arrays for NumPy: weights, and numbers of the encoder. */
+bp_status bp_export_npz(const char *path, const bp_network *network, const bp_encoder *encoder, bp_error *error);
+
 #endif

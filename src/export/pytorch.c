@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "encoder.h"
+#include "input_scale.h"
 #include "model.h"
 #include "text.h"
 #include "writer.h"
@@ -69,51 +70,19 @@ static void add_network(bp_writer *s, const bp_network *network)
 /* The number behind each element of a list. */
 typedef double number_of(const bp_encoder *encoder, size_t index);
 
-/* A network input's column, found from the inputs' order. */
-static const bp_feature *feature_of(const bp_encoder *encoder, size_t input)
-{
-    size_t low = 0, high = encoder->feature_count;
-
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (encoder->features[middle].first <= input)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &encoder->features[low];
-}
-
-/* One-hot inputs and those that tell what is missing are 0 and 1 as they are. */
-static bool is_scaled(const bp_feature *feature, size_t input)
-{
-    return !feature->categories && feature->first == input;
-}
-
 static double input_mean(const bp_encoder *encoder, size_t input)
 {
-    const bp_feature *feature = feature_of(encoder, input);
-    return is_scaled(feature, input) ? feature->mean : 0;
+    return bp_input_scale_of(encoder, input).mean;
 }
 
 static double input_scale(const bp_encoder *encoder, size_t input)
 {
-    const bp_feature *feature = feature_of(encoder, input);
-    return is_scaled(feature, input) ? feature->scale : 1;
+    return bp_input_scale_of(encoder, input).scale;
 }
 
 static double input_fill(const bp_encoder *encoder, size_t input)
 {
-    const bp_feature *feature = feature_of(encoder, input);
-    return is_scaled(feature, input) ? feature->fill : 0;
-}
-
-static bool has_missing(const bp_encoder *encoder)
-{
-    for (size_t i = 0; i < encoder->feature_count; i++)
-        if (!encoder->features[i].categories && encoder->features[i].has_missing)
-            return true;
-    return false;
+    return bp_input_scale_of(encoder, input).fill;
 }
 
 static double target_mean(const bp_encoder *encoder, size_t target)
@@ -156,12 +125,12 @@ static void add_names(bp_writer *s, const char *variable, const bp_encoder *enco
 static void add_encoder(bp_writer *s, const bp_encoder *encoder)
 {
     bp_write(s, "\n# columns of x, and what each becomes: (x - mean) / scale; NAME=CATEGORY is 1 for that category, else 0\n");
-    if (has_missing(encoder))
+    if (bp_input_scale_fills(encoder))
         bp_write(s, "# a missing number is fill in x, and 1 in NAME=missing\n");
     add_names(s, "inputs", encoder, encoder->inputs, bp_encoder_input);
     add_numbers(s, "mean", encoder, encoder->inputs, input_mean);
     add_numbers(s, "scale", encoder, encoder->inputs, input_scale);
-    if (has_missing(encoder))
+    if (bp_input_scale_fills(encoder))
         add_numbers(s, "fill", encoder, encoder->inputs, input_fill);
     if (encoder->class_count) {
         add_names(s, "classes", encoder, (uint32_t)encoder->class_count, bp_encoder_class);

@@ -1,9 +1,11 @@
 /* Tests of backprop export.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* memmem */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiled.h"
@@ -92,6 +94,23 @@ Test(export, a_copy_of_a_model_is_the_model)
     run_program(0, "train data.csv --target y --epochs 1 --hidden 3 -q");
     run_program(0, "export model.safetensors -o copy.safetensors");
     cr_assert(same_bytes("model.safetensors", "copy.safetensors"));
+}
+
+Test(export, numpy_arrays_are_the_model_s_numbers_and_the_same_each_time)
+{
+    size_t size;
+
+    write_classes("data.csv", 60, 1);
+    run_program(0, "train data.csv --target class --epochs 1 --hidden 3 -q -o m");
+    run_program(0, "export m -o a.npz");
+    run_program(0, "export m -o b.npz");
+    cr_assert(same_bytes("a.npz", "b.npz"));
+    unsigned char *bytes = scratch_read("a.npz", &size);
+    static const char *const names[] = {"W1.npy", "b1.npy", "W2.npy", "b2.npy", "mean.npy", "scale.npy"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        cr_assert(memmem(bytes, size, names[i], strlen(names[i])), "%s", names[i]);
+    cr_assert(!memmem(bytes, size, "target_mean", 11));
+    free(bytes);
 }
 
 Test(export, what_cannot_be_is_refused_and_writes_nothing)
