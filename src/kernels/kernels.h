@@ -44,6 +44,13 @@ typedef struct bp_end {
 /* Columns that a narrow product has at most. */
 #define BP_NARROW 8
 
+/* A row of a matrix that is mostly 0: what is not, in ascending order of columns. */
+typedef struct bp_sparse_row {
+    const uint32_t *column; /* [count] */
+    const float *value;     /* [count] */
+    size_t count;
+} bp_sparse_row;
+
 /* Memory, `lines` x 64 bytes; lines are a multiple of 4. */
 typedef struct bp_stream {
     const float *first;
@@ -124,6 +131,19 @@ typedef struct bp_kernels {
      * total [32], or NULL: chains over p < m of b[32 p + .], and 0 behind `columns`; h may be 0 where nothing else is wanted. */
     void (*product_columns)(size_t h, size_t m, const float *a, const float *b, size_t columns, bp_chain chain,
                             const bp_stream *ahead, float *c, float *total);
+
+    /* As product_rows and product_narrow with whole chains, of sparse rows; b's rows or numbers that no entry names are not looked
+     * at, and must be finite for the bits to be the same. `end` has no slope. */
+    void (*sparse_rows)(size_t m, const bp_sparse_row *rows, const float *b, size_t columns, const bp_end *end, float *c);
+    void (*sparse_narrow)(size_t m, const bp_sparse_row *rows, const float *b, size_t columns, const bp_end *end, float *c);
+
+    /* c += a^T d, where entry e of a is value[e] in row row[e], or row 0 where `row` is NULL, and in column[e]; rows ascending for
+     * each column. d [.][32], c [.][32], of which `columns` count: with c = 0 before, and all rows of a, the bits of
+     * product_columns with whole chains. Turned, c [columns][32] for each 32 columns of a, in the same way. */
+    void (*scatter_rows)(size_t count, const uint32_t *column, const float *value, const uint32_t *row, const float *d,
+                         size_t columns, float *c);
+    void (*scatter_narrow)(size_t count, const uint32_t *column, const float *value, const uint32_t *row, const float *d,
+                           size_t columns, float *c);
 
     /* left [count] += right [count]; counts of all element-wise kernels are multiples of 32. */
     void (*add)(size_t count, float *left, const float *right);

@@ -14,6 +14,7 @@
 #include "activation.inc.h"
 #include "product.inc.h"
 #include "narrow.inc.h"
+#include "sparse.inc.h"
 #include "double.inc.h"
 #include "random.inc.h"
 #include "loss.inc.h"
@@ -33,6 +34,10 @@ const bp_kernels ISA(bp_kernels) = {
     .product_rows = product_rows,
     .product_narrow = product_narrow,
     .product_columns = product_columns,
+    .sparse_rows = sparse_rows,
+    .sparse_narrow = sparse_narrow,
+    .scatter_rows = scatter_rows,
+    .scatter_narrow = scatter_narrow,
     .add = add,
     .activate = {identity_activate, relu_activate, leaky_relu_activate, sigmoid_activate, tanh_activate,
                  elu_activate, gelu_activate, silu_activate, softplus_activate},
