@@ -474,6 +474,21 @@ BP_API void bp_examples_strange(const bp_examples *examples, bp_strange *result)
  * 255), y [rows, outputs] f32 or NULL, weight [rows, 1] f32 or NULL. Weights are scaled to mean 1. */
 BP_API bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
                                     bp_examples **result, bp_error *error);
+
+/* A matrix that is mostly 0, by rows: entries first[r] ... first[r + 1] - 1 are row r's, in ascending order of their columns, which
+ * count from 0. What is left out is 0. */
+typedef struct bp_csr {
+    const uint64_t *first;  /* [rows + 1] */
+    const uint32_t *column; /* [first[rows]] */
+    const float *value;     /* [first[rows]] */
+    uint64_t rows;
+    uint64_t columns;
+} bp_csr;
+
+/* The same with sparse x: the first layer's products then cost as much as the entries that there are. Results have the bits of the
+ * same matrix with its zeros. */
+BP_API bp_status bp_examples_borrow_sparse(const bp_csr *x, const bp_array *y, const bp_array *weight,
+                                           const bp_allocator *allocator, bp_examples **result, bp_error *error);
 BP_API uint64_t bp_examples_rows(const bp_examples *examples);
 
 /* One row as the network sees it: x [inputs], y [outputs]; either may be NULL. BP_INVALID where there is no such row, or

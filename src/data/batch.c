@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "batch.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "size.h"
 
 #define ROWS_TOGETHER 8
@@ -25,6 +28,27 @@ static void prefetch_row(const bp_examples *examples, uint64_t row)
 
     for (size_t at = 0; at < bytes; at += 64)
         __builtin_prefetch(row_of(examples, row) + at);
+}
+
+/* A sparse row with its zeros, up to the end of the last panel. */
+static void write_out(const bp_sparse_row *row, uint32_t inputs, size_t panel, float *to)
+{
+    for (size_t j = 0; j < inputs; j += 32)
+        memset(to + j / 32 * panel, 0, 32 * sizeof *to);
+    for (size_t e = 0; e < row->count; e++)
+        to[row->column[e] / 32 * panel + row->column[e] % 32] = row->value[e];
+}
+
+static void gather_sparse(const bp_batch *batch, const bp_examples *examples, const uint64_t *rows, uint64_t first_row,
+                          size_t first, size_t count)
+{
+    for (size_t r = 0; r < count; r++) {
+        bp_sparse_row row = bp_examples_sparse_row(examples, row_number(rows, first_row, r));
+        if (batch->sparse)
+            batch->sparse[first + r] = row;
+        else
+            write_out(&row, examples->inputs, batch->panel, batch->x + 32 * (first + r));
+    }
 }
 
 /* At most ROWS_TOGETHER rows, those that `rows` names, or from first_row on. */
@@ -84,12 +108,16 @@ static void prefetch_rows(const bp_examples *examples, const uint64_t *rows, siz
 void bp_batch_gather(const bp_batch *batch, const bp_kernels *kernels, const bp_examples *examples, const uint64_t *rows,
                      uint64_t first_row, size_t first, size_t count)
 {
+    bool sparse = examples->sparse.first != NULL;
+
+    if (sparse && (batch->x || batch->sparse))
+        gather_sparse(batch, examples, rows, first_row, first, count);
     for (size_t done = 0; done < count; done += ROWS_TOGETHER) {
         size_t together = bp_size_min(ROWS_TOGETHER, count - done), place = first + done;
         const uint64_t *own = rows ? rows + done : NULL;
-        if (rows && batch->x)
+        if (rows && batch->x && !sparse)
             prefetch_rows(examples, own + together, bp_size_min(ROWS_TOGETHER, count - done - together));
-        if (batch->x)
+        if (batch->x && !sparse)
             gather_x(kernels, examples, own, first_row + done, together, batch->panel, batch->x + 32 * place);
         if (batch->y)
             gather_y(kernels, examples, own, first_row + done, together, batch->panel, batch->y + 32 * place);

@@ -13,6 +13,7 @@ typedef struct bp_batch {
     float *y;      /* NULL: no targets wanted */
     float *weight; /* [rows], NULL: not wanted */
     size_t panel;
+    bp_sparse_row *sparse; /* where sparse rows go as they are, [.]; x is then not looked at. NULL: their zeros are written out */
 } bp_batch;
 
 /* Example rows[r], or first_row + r where rows is NULL, becomes row `first` + r of the batch, r < count. Bytes are divided

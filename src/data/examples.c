@@ -33,15 +33,13 @@ static bp_status check_floats(const bp_array *array, const char *name, uint64_t 
     return BP_OK;
 }
 
-static bp_status check_arrays(const bp_array *x, const bp_array *y, const bp_array *weight, bp_error *error)
+/* y and weight, with as many rows as x. */
+static bp_status check_others(uint64_t rows, const bp_array *y, const bp_array *weight, bp_error *error)
 {
-    if (!x)
-        return bp_fail(error, BP_INVALID, "x has no elements");
-    BP_TRY(check_floats(x, "x", x->rows, true, error));
     if (y)
-        BP_TRY(check_floats(y, "y", x->rows, false, error));
+        BP_TRY(check_floats(y, "y", rows, false, error));
     if (weight) {
-        BP_TRY(check_floats(weight, "weight", x->rows, false, error));
+        BP_TRY(check_floats(weight, "weight", rows, false, error));
         if (weight->columns != 1)
             return bp_fail(error, BP_INVALID, "weight has %llu columns, not 1", (unsigned long long)weight->columns);
     }
@@ -87,7 +85,16 @@ static bp_status scale_weights(bp_examples *examples, const bp_array *weight, bp
     return BP_OK;
 }
 
-static void borrow(bp_examples *examples, const bp_array *x, const bp_array *y)
+static void borrow_targets(bp_examples *examples, const bp_array *y)
+{
+    if (!y)
+        return;
+    examples->outputs = (uint32_t)y->columns;
+    examples->y = y->data;
+    examples->y_stride = y->stride ? (size_t)y->stride / sizeof(float) : (size_t)y->columns;
+}
+
+static void borrow_dense(bp_examples *examples, const bp_array *x)
 {
     bool bytes = x->type == BP_TYPE_U8;
 
@@ -97,24 +104,21 @@ static void borrow(bp_examples *examples, const bp_array *x, const bp_array *y)
     examples->x = x->data;
     examples->x_stride = x->stride ? (size_t)x->stride : (size_t)x->columns * (bytes ? 1 : sizeof(float));
     examples->x_divisor = bytes ? 255 : 1;
-    if (!y)
-        return;
-    examples->outputs = (uint32_t)y->columns;
-    examples->y = y->data;
-    examples->y_stride = y->stride ? (size_t)y->stride / sizeof(float) : (size_t)y->columns;
 }
 
-static BP_OUT_OF_LINE bp_status borrow_scaled(const bp_array *x, const bp_array *y, const bp_array *weight,
+/* x without the rest. */
+static BP_OUT_OF_LINE bp_status borrow_scaled(const bp_examples *x, const bp_array *y, const bp_array *weight,
                                               const bp_allocator *allocator, bp_examples **result, bp_error *error)
 {
     bp_allocator memory = bp_allocator_or_default(allocator);
 
-    BP_TRY(check_arrays(x, y, weight, error));
-    bp_examples *examples = bp_allocate_zeroed(&memory, sizeof *examples);
+    BP_TRY(check_others(x->rows, y, weight, error));
+    bp_examples *examples = bp_allocate(&memory, sizeof *examples);
     if (!examples)
         return bp_fail(error, BP_NO_MEMORY, "memory for examples was refused");
+    *examples = *x;
     examples->allocator = memory;
-    borrow(examples, x, y);
+    borrow_targets(examples, y);
     bp_status status = weight ? scale_weights(examples, weight, error) : BP_OK;
     if (status != BP_OK) {
         bp_examples_free(examples);
@@ -124,8 +128,8 @@ static BP_OUT_OF_LINE bp_status borrow_scaled(const bp_array *x, const bp_array 
     return BP_OK;
 }
 
-bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
-                             bp_examples **result, bp_error *error)
+static bp_status borrow(const bp_examples *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
+                        bp_examples **result, bp_error *error)
 {
     bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
     bp_status status = borrow_scaled(x, y, weight, allocator, result, error);
@@ -138,13 +142,75 @@ void bp_examples_strange(const bp_examples *examples, bp_strange *result)
     *result = examples->strange;
 }
 
+bp_status bp_examples_borrow(const bp_array *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
+                             bp_examples **result, bp_error *error)
+{
+    bp_examples dense = {.rows = 0};
+
+    if (!x)
+        return bp_fail(error, BP_INVALID, "x has no elements");
+    BP_TRY(check_floats(x, "x", x->rows, true, error));
+    borrow_dense(&dense, x);
+    return borrow(&dense, y, weight, allocator, result, error);
+}
+
+static bp_status check_row(const bp_csr *x, uint64_t row, bp_error *error)
+{
+    for (uint64_t e = x->first[row]; e < x->first[row + 1]; e++)
+        if (x->column[e] >= x->columns || (e > x->first[row] && x->column[e] <= x->column[e - 1]))
+            return bp_fail(error, BP_INVALID, "x: entry %llu of row %llu has column %u: they ascend, and there are %llu",
+                           (unsigned long long)(e - x->first[row]), (unsigned long long)row, x->column[e],
+                           (unsigned long long)x->columns);
+    return BP_OK;
+}
+
+static bp_status check_entries(const bp_csr *x, bp_error *error)
+{
+    if (!x || !x->first || !x->rows || !x->columns || x->columns > INPUTS_MAX)
+        return bp_fail(error, BP_INVALID, "x has %llu rows and %llu columns", x ? (unsigned long long)x->rows : 0ULL,
+                       x ? (unsigned long long)x->columns : 0ULL);
+    for (uint64_t row = 0; row < x->rows; row++) {
+        if (x->first[row] > x->first[row + 1] || (x->first[row] < x->first[row + 1] && (!x->column || !x->value)))
+            return bp_fail(error, BP_INVALID, "x: row %llu has no entries that there can be", (unsigned long long)row);
+        BP_TRY(check_row(x, row, error));
+    }
+    return BP_OK;
+}
+
+bp_status bp_examples_borrow_sparse(const bp_csr *x, const bp_array *y, const bp_array *weight, const bp_allocator *allocator,
+                                    bp_examples **result, bp_error *error)
+{
+    BP_TRY(check_entries(x, error));
+    bp_examples sparse = {
+        .rows = x->rows,
+        .inputs = (uint32_t)x->columns,
+        .x_type = BP_TYPE_F32,
+        .x_divisor = 1,
+        .sparse = {x->first, x->column, x->value},
+    };
+    return borrow(&sparse, y, weight, allocator, result, error);
+}
+
 uint64_t bp_examples_rows(const bp_examples *examples)
 {
     return examples->rows;
 }
 
+static void copy_entries(const bp_examples *examples, uint64_t row, float *x)
+{
+    bp_sparse_row entries = bp_examples_sparse_row(examples, row);
+
+    memset(x, 0, examples->inputs * sizeof *x);
+    for (size_t e = 0; e < entries.count; e++)
+        x[entries.column[e]] = entries.value[e];
+}
+
 static void copy_x(const bp_examples *examples, uint64_t row, float *x)
 {
+    if (examples->sparse.first) {
+        copy_entries(examples, row, x);
+        return;
+    }
     const unsigned char *from = (const unsigned char *)examples->x + row * examples->x_stride;
 
     if (examples->x_type == BP_TYPE_F32)

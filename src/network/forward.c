@@ -3,6 +3,7 @@
 
 #include "block_product.h"
 #include "product.h"
+#include "size.h"
 
 void bp_forward_begin(const bp_weights *weights, const bp_pass *pass, bp_span rows)
 {
@@ -61,10 +62,34 @@ static void block_product(const bp_weights *weights, uint32_t number, const bp_p
     bp_block_product_compute(&weights->arithmetic, &product, rows, panels, strip.room);
 }
 
+/* Of the first layer, in f32: panels of W alone that the rows have entries for are read. */
+static void sparse_product(const bp_weights *weights, const bp_pass *pass, bp_span rows, bp_range panels)
+{
+    const bp_kernels *kernels = weights->arithmetic.kernels;
+    const bp_layer *layer = &weights->layout->layer[0];
+    const float *w = weights->parameters + layer->w;
+    bp_mask mask = bp_mask_forward(pass, 1);
+
+    for (size_t j = panels.first; j < panels.end; j++) {
+        bp_end end = end_of(weights, layer);
+        float *c = pass->a[1] + j * bp_pass_panel(pass) + rows.first * BP_PANEL;
+        end.bias += j * BP_PANEL;
+        if (layer->narrow)
+            kernels->sparse_narrow(rows.count, pass->sparse + rows.first, w, layer->n, &end, c);
+        else
+            kernels->sparse_rows(rows.count, pass->sparse + rows.first, w + j * layer->k * BP_PANEL,
+                                 bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), &end, c);
+        if (mask.kept)
+            bp_mask_apply(kernels, &mask, bp_pass_panel(pass), j, rows, c);
+    }
+}
+
 void bp_forward_layer(const bp_weights *weights, uint32_t number, const bp_pass *pass, bp_span rows, bp_range panels,
                       bp_strip strip)
 {
-    if (weights->arithmetic.terms)
+    if (!number && pass->sparse)
+        sparse_product(weights, pass, rows, panels);
+    else if (weights->arithmetic.terms)
         block_product(weights, number, pass, rows, panels, strip);
     else
         product(weights, number, pass, rows, panels);

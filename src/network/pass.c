@@ -61,6 +61,7 @@ static bp_packed take_packed(const bp_pass *pass, size_t panels, unsigned terms,
 
 void bp_pass_carve(bp_pass *pass, const bp_layout *layout, unsigned terms, size_t rows, bool backward, bp_arena *arena)
 {
+    pass->sparse = NULL;
     pass->row_blocks = bp_row_blocks(rows);
     pass->ld = spread_rows(terms ? pass->row_blocks * BP_PANEL : rows);
     for (uint32_t i = 0; i <= layout->layers; i++) {

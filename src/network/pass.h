@@ -34,6 +34,7 @@ typedef struct bp_pass {
     uint32_t *kept[BP_LAYERS_MAX + 1]; /* with dropout, of hidden layers: [panels][ld] rows of bits, see dropout.h; else NULL */
     float scale, undo;                 /* of dropout: 1 / (1 - p), 1 - p */
     size_t row_blocks;                 /* of 32 rows, that there is room for */
+    bp_sparse_row *sparse;             /* [ld]: x where it is sparse, and a[0] is not looked at; NULL: it is dense */
     bp_packed packed_a[BP_LAYERS_MAX + 1];
     bp_packed packed_d[BP_LAYERS_MAX + 1];
 } bp_pass;

@@ -26,6 +26,7 @@ static void carve(bp_workspace *workspace, bp_arena *arena)
         bp_pass_carve(&seat.pass, &workspace->layout, workspace->weights.arithmetic.terms, BP_BLOCK_ROWS, false, arena);
         seat.pass.d[workspace->layout.layers] = bp_arena_take(arena, last->n_panels * seat.pass.ld, BP_PANEL * sizeof(float));
         seat.strip = take_strip(workspace, arena);
+        seat.sparse = workspace->weights.arithmetic.terms ? NULL : bp_arena_take(arena, BP_BLOCK_ROWS, sizeof *seat.sparse);
         seat.weight = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(float));
         seat.losses = bp_arena_take(arena, BP_BLOCK_ROWS, sizeof(double));
         seat.values = bp_arena_take(arena, 2 * (size_t)last->n, sizeof(double));
@@ -109,17 +110,18 @@ static void visit_blocks(void *context, bp_member member)
     const bp_workspace *workspace = work->workspace;
     bp_weights weights = workspace->weights;
     const bp_seat *seat = &workspace->seat[member.index];
-    const bp_pass *pass = &seat->pass;
-    bp_batch batch = {.x = pass->a[0], .panel = bp_pass_panel(pass)};
+    bp_pass pass = seat->pass;
+    bp_batch batch = {.x = pass.a[0], .panel = bp_pass_panel(&pass)};
     bp_range range = bp_team_range(member, work->rows.count, BP_BLOCK_ROWS);
 
+    pass.sparse = batch.sparse = work->examples->sparse.first ? seat->sparse : NULL;
     weights.parameters = work->network->parameters;
     bp_arithmetic_enter(&weights.arithmetic);
     for (size_t first = range.first; first < range.end; first += BP_BLOCK_ROWS) {
         bp_block_rows block = {seat, first, bp_size_min(BP_BLOCK_ROWS, range.end - first)};
         const uint64_t *rows = work->rows.index ? work->rows.index + first : NULL;
         bp_batch_gather(&batch, workspace->weights.arithmetic.kernels, work->examples, rows, first, 0, block.count);
-        bp_forward(&weights, pass, (bp_span){0, block.count}, seat->strip);
+        bp_forward(&weights, &pass, (bp_span){0, block.count}, seat->strip);
         work->visit(work->context, &block);
     }
     bp_arithmetic_leave(&weights.arithmetic);

@@ -15,9 +15,10 @@
 typedef struct bp_seat {
     bp_pass pass; /* of d only the last, for targets and losses */
     bp_strip strip;
-    float *weight;  /* [BP_BLOCK_ROWS] */
-    double *losses; /* [BP_BLOCK_ROWS] */
-    double *values; /* [2, outputs] */
+    bp_sparse_row *sparse; /* [BP_BLOCK_ROWS], in f32; else NULL */
+    float *weight;         /* [BP_BLOCK_ROWS] */
+    double *losses;        /* [BP_BLOCK_ROWS] */
+    double *values;        /* [2, outputs] */
 } bp_seat;
 
 struct bp_workspace {

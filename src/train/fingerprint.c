@@ -1,11 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fingerprint.h"
 
+#include <string.h>
+
+#include "size.h"
+
+/* Sparse rows have the fingerprint of the same rows with their zeros, without a look at each zero: of x in f32, blocks of 64 numbers
+ * that are all +0 count, and are not hashed. */
+#define BLOCK 64
+
+typedef struct numbers {
+    bp_hash *hash;
+    uint32_t inputs;
+    uint64_t done;    /* blocks of the row */
+    uint64_t skipped; /* blocks that are 0, just before */
+} numbers;
+
+static void add_skipped(numbers *n)
+{
+    if (n->skipped)
+        bp_hash_add(n->hash, &n->skipped, sizeof n->skipped);
+    n->skipped = 0;
+}
+
+/* Block `number` of the row; those that were left out before it are 0. */
+static void add_block(numbers *n, uint64_t number, const float *block)
+{
+    static const float zeros[BLOCK] = {0};
+    size_t count = bp_size_min(BLOCK, n->inputs - (size_t)number * BLOCK);
+
+    n->skipped += number - n->done;
+    n->done = number + 1;
+    if (memcmp(block, zeros, count * sizeof *block) == 0) {
+        n->skipped++;
+        return;
+    }
+    add_skipped(n);
+    bp_hash_add(n->hash, block, count * sizeof *block);
+}
+
+static void end_numbers(numbers *n)
+{
+    n->skipped += (n->inputs + BLOCK - 1) / BLOCK - n->done;
+    add_skipped(n);
+}
+
+static void add_sparse(bp_hash *hash, const bp_examples *examples, uint64_t row)
+{
+    numbers n = {.hash = hash, .inputs = examples->inputs};
+    bp_sparse_row entries = bp_examples_sparse_row(examples, row);
+
+    for (size_t e = 0; e < entries.count;) {
+        uint32_t number = entries.column[e] / BLOCK;
+        float block[BLOCK] = {0};
+        for (; e < entries.count && entries.column[e] / BLOCK == number; e++)
+            block[entries.column[e] % BLOCK] = entries.value[e];
+        add_block(&n, number, block);
+    }
+    end_numbers(&n);
+}
+
+static void add_dense(bp_hash *hash, const bp_examples *examples, uint64_t row)
+{
+    const unsigned char *x = (const unsigned char *)examples->x + row * examples->x_stride;
+    numbers n = {.hash = hash, .inputs = examples->inputs};
+
+    if (examples->x_type == BP_TYPE_U8) {
+        bp_hash_add(hash, x, examples->inputs);
+        return;
+    }
+    for (size_t number = 0; number * BLOCK < examples->inputs; number++)
+        add_block(&n, number, (const float *)(const void *)x + number * BLOCK);
+    end_numbers(&n);
+}
+
 static void add_row(bp_hash *hash, const bp_examples *examples, uint64_t row)
 {
-    size_t element = examples->x_type == BP_TYPE_U8 ? 1 : sizeof(float);
-
-    bp_hash_add(hash, (const unsigned char *)examples->x + row * examples->x_stride, examples->inputs * element);
+    (examples->sparse.first ? add_sparse : add_dense)(hash, examples, row);
     if (examples->classes)
         bp_hash_add(hash, &examples->classes[row], sizeof *examples->classes);
     else if (examples->y)

@@ -79,6 +79,8 @@ static bp_status take_memory(bp_fit *fit, bp_error *error)
                        (unsigned long long)fit->training_rows.count);
     if (trainer->settings.shuffle == BP_SHUFFLE_BLOCKS)
         BP_TRY(take_blocks(fit, error));
+    BP_TRY(bp_sparse_batch_begin(&trainer->sparse, &trainer->network->layout, &trainer->plan, fit->training, fit->training_rows,
+                                 &trainer->allocator, error));
     if (!fit->validation)
         return BP_OK;
     return bp_workspace_create(trainer->network, trainer->plan.threads, (bp_isa)trainer->settings.isa, &trainer->allocator,
@@ -151,6 +153,7 @@ void bp_fit_end(bp_fit *fit)
 {
     bp_workspace_free(fit->workspace);
     bp_release(&fit->trainer->allocator, fit->blocks.turns, block_bytes(fit));
+    bp_sparse_batch_end(&fit->trainer->sparse);
     bp_release(&fit->trainer->allocator, fit->order, fit->training_rows.count * sizeof *fit->order);
     fit->trainer->total_updates = 0;
 }

@@ -38,6 +38,8 @@ static size_t validation_pass(const bp_layout *layout, unsigned terms)
     bp_pass pass;
 
     bp_pass_carve(&pass, layout, terms, BP_BLOCK_ROWS, false, &arena);
+    if (!terms)
+        bp_arena_take(&arena, BP_BLOCK_ROWS, sizeof(bp_sparse_row));
     bp_arena_take(&arena, layout->layer[layout->layers - 1].n_panels * bp_pass_panel(&pass), sizeof(float));
     return arena.used;
 }
@@ -76,7 +78,7 @@ static size_t long_chains(const bp_layout *layout, const bp_plan *plan)
     size_t floats = 0;
 
     for (uint32_t i = 0; i < layout->layers; i++)
-        if (bp_gradients_part(plan, i, plan->batch) < plan->batch)
+        if (bp_plan_part(plan, i, plan->batch) < plan->batch)
             floats = plus(floats, bp_layer_floats(&layout->layer[i]));
     return times(floats, sizeof(float));
 }

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "size.h"
+#include "sparse_sums.h"
 
 void bp_gradients_carve(bp_gradients *gradients, const bp_layout *layout, const bp_plan *plan, float *resting, bp_arena *arena)
 {
     gradients->layout = layout;
     gradients->plan = plan;
     gradients->resting = resting;
+    gradients->sparse = NULL;
     gradients->thread = bp_arena_take(arena, plan->threads, sizeof *gradients->thread);
     for (unsigned t = 0; t < plan->threads; t++) {
         bp_gradient_thread thread = {
@@ -71,6 +73,18 @@ static void bias_sums(const bp_kernels *kernels, size_t columns, const float *d,
     kernels->product_columns(0, m, d, d, columns, chain, NULL, none, db);
 }
 
+/* What tile_sums has, of sparse x: whole chains. */
+static void sparse_sums(const bp_gradients *gradients, unsigned threads, const bp_layer *layer, const bp_pass *pass, bp_span rows,
+                        size_t i, size_t j, float *dW, float *db)
+{
+    const bp_kernels *kernels = gradients->plan->arithmetic.kernels;
+
+    bp_sparse_tile(kernels, gradients->sparse, threads, layer, pass, rows, i, j, dW);
+    if (db)
+        bias_sums(kernels, bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), panel_at(pass, pass->d[1], j, rows.first), rows.count,
+                  BP_CHAIN_WHOLE, db);
+}
+
 /* What tile_sums has, in mixed precision; biases are f32. */
 static void block_sums(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass, bp_span rows,
                        bp_chain chain, size_t i, size_t j, const bp_stream *ahead, float *dW, float *db)
@@ -119,10 +133,25 @@ static void tile_sums(const bp_arithmetic *arithmetic, const bp_layer *layer, ui
     arithmetic->kernels->product_columns(h, rows.count, a, d, columns, chain, ahead, dW, db);
 }
 
+/* What shard_gradient has, of sparse x. */
+static void sparse_shard(const bp_kernels *kernels, const bp_layer *layer, const bp_pass *pass, bp_span rows, bp_chain chain,
+                         float *buffer)
+{
+    for (size_t j = 0; j < layer->n_panels; j++) {
+        bp_sparse_panel(kernels, layer, pass, rows, chain, j, buffer);
+        bias_sums(kernels, bp_size_min(BP_PANEL, layer->n - j * BP_PANEL), panel_at(pass, pass->d[1], j, rows.first), rows.count,
+                  chain, buffer + layer->b + j * BP_PANEL);
+    }
+}
+
 /* A part of one shard's chains, of a whole layer, into a buffer laid out as the parameters are. */
 static void shard_gradient(const bp_arithmetic *arithmetic, const bp_layer *layer, uint32_t number, const bp_pass *pass,
                            bp_span rows, bp_chain chain, float *buffer)
 {
+    if (!number && pass->sparse) {
+        sparse_shard(arithmetic->kernels, layer, pass, rows, chain, buffer);
+        return;
+    }
     for (size_t j = 0; j < layer->n_panels; j++) {
         for (size_t i = 0; i < layer->k_panels; i++)
             tile_sums(arithmetic, layer, number, pass, rows, chain, i, j, NULL,
@@ -220,8 +249,11 @@ static void compute_shards(bp_gradients *gradients, bp_member member, const bp_p
     for (size_t row = 0; row < m; row += shard_rows) {
         bp_span shard = {row, bp_size_min(shard_rows, m - row)};
         float *sum = scratch + fold.depth * BP_TILE_FLOATS;
-        tile_sums(&gradients->plan->arithmetic, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j,
-                  row + shard.count == m ? ahead : NULL, sum, tile->i == 0 ? sum + used : NULL);
+        if (bp_gradients_are_sparse(gradients, tile->layer))
+            sparse_sums(gradients, member.threads, layer, pass, shard, tile->i, tile->j, sum, tile->i == 0 ? sum + used : NULL);
+        else
+            tile_sums(&gradients->plan->arithmetic, layer, tile->layer, pass, shard, BP_CHAIN_WHOLE, tile->i, tile->j,
+                      row + shard.count == m ? ahead : NULL, sum, tile->i == 0 ? sum + used : NULL);
         bp_fold_push(&fold, kernels, floats, (bp_node){row / shard_rows, 0, sum});
     }
     tile->dW = bp_fold_total(&fold, kernels, floats);
@@ -244,11 +276,22 @@ static void compute_part(bp_gradients *gradients, const bp_pass *pass, bp_span r
 /* Rows of a long chain that are walked at a time: 1,024 rows of one panel are 128 KiB. */
 #define CHAIN_ROWS 1024
 
-size_t bp_gradients_part(const bp_plan *plan, uint32_t layer, size_t m)
+size_t bp_gradients_part(const bp_gradients *gradients, uint32_t layer, size_t m)
+{
+    return bp_gradients_are_sparse(gradients, layer) ? m : bp_plan_part(gradients->plan, layer, m);
+}
+
+size_t bp_plan_part(const bp_plan *plan, uint32_t layer, size_t m)
 {
     if (plan->layer[layer].buffered || bp_plan_shards(&plan->layer[layer], m) > 1)
         return m;
     return bp_size_part(m, CHAIN_ROWS, BP_PANEL);
+}
+
+bool bp_gradients_are_zero(const bp_gradients *gradients, bp_member member, const bp_tile *tile)
+{
+    return tile->i && bp_gradients_are_sparse(gradients, tile->layer) &&
+           bp_sparse_is_empty(gradients->sparse, member.threads, tile->i);
 }
 
 const void *bp_gradients_panel(const bp_plan *plan, const bp_pass *pass, uint32_t layer, size_t j, bp_span rows)

@@ -15,6 +15,7 @@
 #include "pass.h"
 #include "plan.h"
 #include "shard_tree.h"
+#include "sparse.h"
 
 #define BP_TILE_FLOATS (BP_PANEL * BP_PANEL + BP_PANEL) /* dW, then db */
 
@@ -27,8 +28,9 @@ typedef struct bp_gradient_thread {
 typedef struct bp_gradients {
     const bp_layout *layout;
     const bp_plan *plan;
-    float *resting;             /* [layout.floats]: sums of long chains between their parts */
-    bp_gradient_thread *thread; /* [plan.threads] */
+    float *resting;                /* [layout.floats]: sums of long chains between their parts */
+    bp_gradient_thread *thread;    /* [plan.threads] */
+    const bp_sparse_batch *sparse; /* of a layer in tiles whose x is sparse: its entries, listed by the whole team; else NULL */
 } bp_gradients;
 
 /* `resting`: borrowed, see bp_gradients. */
@@ -47,8 +49,19 @@ float *bp_gradients_next(const bp_gradients *gradients, bp_member member);
 void bp_gradients_push(bp_gradients *gradients, bp_member member, size_t shard, size_t count);
 float *bp_gradients_total(bp_gradients *gradients, bp_member member, size_t count);
 
-/* Rows of a part in which a layer's tiles are walked, for a minibatch of m: m itself, but for long chains. */
-size_t bp_gradients_part(const bp_plan *plan, uint32_t layer, size_t m);
+/* Whether a layer's tiles are made from sparse x. */
+static inline bool bp_gradients_are_sparse(const bp_gradients *gradients, uint32_t layer)
+{
+    return !layer && gradients->sparse;
+}
+
+/* Whether a tile's dW is 0 for want of entries, and it has no biases. */
+bool bp_gradients_are_zero(const bp_gradients *gradients, bp_member member, const bp_tile *tile);
+
+/* Rows of a part in which a layer's tiles are walked, for a minibatch of m: m itself, but for long chains of dense x; by the plan:
+ * as if x were dense. */
+size_t bp_gradients_part(const bp_gradients *gradients, uint32_t layer, size_t m);
+size_t bp_plan_part(const bp_plan *plan, uint32_t layer, size_t m);
 
 /* Panel j of a layer's dL/dz for those rows, as tiles read it, and its bytes, which are those of a's panels too. */
 const void *bp_gradients_panel(const bp_plan *plan, const bp_pass *pass, uint32_t layer, size_t j, bp_span rows);

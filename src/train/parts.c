@@ -85,6 +85,7 @@ bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, fl
     BP_TRY(check_group(trainer, error));
     BP_TRY(bp_minibatch_of_caller(trainer, m, x, x, NULL, &examples, error)); /* y is not looked at */
     trainer->rows = m;
+    bp_phase_choose(trainer, &examples);
     bp_team_run(trainer->plan.threads, forward_rows, &work);
     trainer->minibatches++;
     trainer->stage = BP_STAGE_FORWARD;

@@ -43,6 +43,7 @@ static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_
 {
     bp_batch batch = {
         .x = pass->a[0],
+        .sparse = pass->sparse,
         .y = pass->d[trainer->network->layout.layers],
         .weight = trainer->weight + row - span.first,
         .panel = bp_pass_panel(pass),
@@ -120,6 +121,8 @@ static void together(bp_trainer *trainer, bp_member member, bp_span span, const 
     double since = trainer->timed ? bp_clock() : 0.0;
 
     gather(trainer, &trainer->pass, span, span.first, minibatch);
+    if (trainer->gradients.sparse)
+        bp_sparse_batch_list(trainer->gradients.sparse, member, minibatch->examples, minibatch->rows, minibatch->first, span);
     bp_phase_lap(trainer, member, BP_PHASE_GATHER, &since);
     bp_forward_begin(&trainer->weights, &trainer->pass, span);
     forward_blocks(trainer, member, minibatch->m);
@@ -138,6 +141,18 @@ static bool all_finite(const double *values, bp_range range)
     for (size_t i = range.first; i < range.end; i++)
         finite = finite && isfinite(values[i]);
     return finite;
+}
+
+void bp_phase_choose(bp_trainer *trainer, const bp_examples *examples)
+{
+    const bp_plan *plan = &trainer->plan;
+    bp_sparse_row *rows = examples->sparse.first ? trainer->sparse.rows : NULL;
+    size_t chunk = bp_size_min(plan->chunk, plan->batch);
+
+    trainer->pass.sparse = chunk ? NULL : rows;
+    trainer->gradients.sparse = rows && !chunk ? &trainer->sparse : NULL;
+    for (unsigned t = 0; chunk && t < plan->threads; t++)
+        trainer->chunk[t].sparse = rows ? rows + t * chunk : NULL;
 }
 
 void bp_phase_clear(bp_trainer *trainer)

@@ -12,6 +12,26 @@
 #include "tiny.h"
 #include "trainer.h"
 
+/* A weight that is not finite makes every product with dense x NaN, and its loss tells; with sparse x no row may have its column. */
+static bool are_finite(const float *numbers, size_t count)
+{
+    uint32_t bits[BP_PANEL * BP_PANEL], most = 0;
+
+    memcpy(bits, numbers, count * sizeof *numbers);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t magnitude = bits[i] & 0x7fffffffu;
+        most = magnitude > most ? magnitude : most;
+    }
+    return most < 0x7f800000u;
+}
+
+/* An update without a gradient that would change nothing. */
+static bool is_idle(const bp_trainer *trainer)
+{
+    return trainer->settings.optimizer == BP_SGD && !trainer->plan.moments && !trainer->plan.split &&
+           !(trainer->settings.weight_decay > 0);
+}
+
 static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile, const bp_update *weights,
                         const bp_update *biases)
 {
@@ -25,6 +45,8 @@ static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *ti
         bp_optimizer_update(kernels, optimizer, &trainer->moments, biases, tile->b, BP_PANEL, parameters + tile->b, tile->db))
         bad = true;
     if (bad)
+        bp_phase_note_bad(trainer, member, tile->layer);
+    if (bp_gradients_are_sparse(&trainer->gradients, tile->layer) && !are_finite(parameters + tile->w, tile->rows * BP_PANEL))
         bp_phase_note_bad(trainer, member, tile->layer);
     bp_weights_refresh(&trainer->weights, tile->layer, tile->i, tile->j);
 }
@@ -108,6 +130,8 @@ static void finish_tile(const walk *w, bp_span rows, size_t number)
     bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
     bp_stream ahead[STREAMS] = {{NULL, 0}};
 
+    if (is_idle(trainer) && bp_gradients_are_zero(&trainer->gradients, w->member, &tile))
+        return;
     if (!trainer->plan.layer[tile.layer].buffered)
         look_ahead(trainer, &tile, rows, panels_together(trainer, rows), ahead);
     bp_gradients_tile(&trainer->gradients, w->member, &trainer->pass, rows, w->m, ahead, &tile);
@@ -154,7 +178,7 @@ static void finish_tiles(walk *w)
 
     for (uint32_t number = layout->layers; number-- > 0;) {
         bp_range range = bp_grid_tiles(&trainer->plan, layout, number, w->owner, loose);
-        size_t part = bp_gradients_part(&trainer->plan, number, w->m);
+        size_t part = bp_gradients_part(&trainer->gradients, number, w->m);
         bool shared = is_shared(w, number, part);
         for (size_t row = 0; row < w->m && (shared || w->member.index == w->owner.index); row += part)
             finish_layer(w, (bp_span){row, bp_size_min(part, w->m - row)}, number, range, shared);

@@ -25,7 +25,7 @@ static bp_tiny describe(const bp_trainer *trainer, bp_member member)
 
 static bool are_floats(const bp_examples *examples)
 {
-    return examples->x_type == BP_TYPE_F32 && !examples->classes;
+    return examples->x && examples->x_type == BP_TYPE_F32 && !examples->classes;
 }
 
 /* From row `row` of the minibatch on. */

@@ -48,10 +48,11 @@ static void run_steps(void *context, bp_member member)
     bp_arithmetic_leave(&trainer->plan.arithmetic);
 }
 
-static void begin_run(bp_trainer *trainer)
+static void begin_run(const bp_run *run)
 {
-    trainer->stage = BP_STAGE_NONE; /* activations and weights are no longer those of the separate calls */
-    bp_phase_clear(trainer);
+    run->trainer->stage = BP_STAGE_NONE; /* activations and weights are no longer those of the separate calls */
+    bp_phase_choose(run->trainer, run->examples);
+    bp_phase_clear(run->trainer);
 }
 
 static void end_run(bp_trainer *trainer)
@@ -74,7 +75,7 @@ bp_status bp_run_outcome(const bp_trainer *trainer, bp_error *error)
 /* Steps first ... end - 1 of the run, or until something asks to look. */
 static bp_status run_team(bp_run *run, bp_error *error)
 {
-    begin_run(run->trainer);
+    begin_run(run);
     bp_team_run(run->threads, run_steps, run);
     end_run(run->trainer);
     return bp_run_outcome(run->trainer, error);
@@ -82,7 +83,7 @@ static bp_status run_team(bp_run *run, bp_error *error)
 
 bp_status bp_run_alone(bp_run *run)
 {
-    begin_run(run->trainer);
+    begin_run(run);
     run_steps(run, (bp_member){0, 1, NULL});
     end_run(run->trainer);
     return bp_run_outcome(run->trainer, NULL);

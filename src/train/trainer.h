@@ -95,6 +95,7 @@ struct bp_trainer {
     float *weight;   /* [batch] */
     double *losses;  /* [batch], w L of each row */
     bp_gradients gradients;
+    bp_sparse_batch sparse; /* while a fit has sparse examples */
     bp_slot *slot; /* [threads] */
 
     bp_group group;       /* the running minibatch's place in its update */
@@ -124,6 +125,9 @@ typedef struct bp_minibatch {
     size_t m;
     uint64_t epoch, step; /* what dropout draws by */
 } bp_minibatch;
+
+/* Before the team runs: whether the passes and the gradient take x as sparse rows. */
+void bp_phase_choose(bp_trainer *trainer, const bp_examples *examples);
 
 /* Before the team runs: nothing bad is known, not even of members that this run may lack. */
 void bp_phase_clear(bp_trainer *trainer);

@@ -58,7 +58,7 @@ static void begin(subject *s, uint32_t inputs, uint32_t outputs)
         s->x_panels[i] = s->y_panels[i] = 7;
     for (size_t i = 0; i < PLACES; i++)
         s->weights[i] = 7;
-    s->batch = (bp_batch){s->x_panels, s->y_panels, s->weights, PLACES * 32};
+    s->batch = (bp_batch){.x = s->x_panels, .y = s->y_panels, .weight = s->weights, .panel = PLACES * 32};
 }
 
 static float wanted_x(const subject *s, size_t row, size_t j)
