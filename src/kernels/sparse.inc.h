@@ -40,7 +40,7 @@ static void sparse_rows(size_t m, const bp_sparse_row *rows, const float *b, siz
             sparse_chains(1, &rows[r], b + v * VL, end->bias ? end->bias + v * VL : NULL, c + 32 * r + v * VL);
     }
     if (end->activate)
-        end->activate(32 * m, c);
+        end->activate(32 * m, c, end->slopes);
 }
 
 /* Where number (p, 0) of a turned panel [columns][32] is; (p, j) lies 32 j behind it. */
@@ -52,7 +52,7 @@ INLINED size_t turned_place(size_t p, size_t columns)
 static void sparse_narrow(size_t m, const bp_sparse_row *rows, const float *b, size_t columns, const bp_end *end, float *c)
 {
     for (size_t r = 0; r < m; r++) {
-        float sums[32] = {0};
+        float sums[32] = {0}, slopes[32];
         for (size_t e = 0; e < rows[r].count; e++) {
             const float *first = b + turned_place(rows[r].column[e], columns);
             for (size_t j = 0; j < columns; j++)
@@ -61,7 +61,9 @@ static void sparse_narrow(size_t m, const bp_sparse_row *rows, const float *b, s
         for (size_t j = 0; j < columns; j++)
             sums[j] += end->bias ? end->bias[j] + 0.0f : 0.0f;
         if (end->activate)
-            end->activate(32, sums);
+            end->activate(32, sums, end->slopes ? slopes : NULL);
+        if (end->activate && end->slopes)
+            memcpy(end->slopes + 32 * r, slopes, columns * sizeof *slopes);
         memcpy(c + 32 * r, sums, columns * sizeof *c);
     }
 }

@@ -71,9 +71,12 @@ static void sparse_product(const bp_weights *weights, const bp_pass *pass, bp_sp
     bp_mask mask = bp_mask_forward(pass, 1);
 
     for (size_t j = panels.first; j < panels.end; j++) {
-        bp_end end = end_of(weights, layer);
-        float *c = pass->a[1] + j * bp_pass_panel(pass) + rows.first * BP_PANEL;
+        bp_end end = end_of(weights, 0, pass);
+        size_t place = j * bp_pass_panel(pass) + rows.first * BP_PANEL;
+        float *c = pass->a[1] + place;
         end.bias += j * BP_PANEL;
+        if (end.slopes)
+            end.slopes += place;
         if (layer->narrow)
             kernels->sparse_narrow(rows.count, pass->sparse + rows.first, w, layer->n, &end, c);
         else

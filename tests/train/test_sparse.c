@@ -96,7 +96,9 @@ static bp_settings small(uint32_t hidden, bp_optimizer optimizer, uint64_t batch
 Test(sparse, networks_whose_gradient_is_in_shards)
 {
     check_every_way(small(70, BP_ADAM, 100), 100, 3, 230);
-    check_every_way(small(40, BP_SGD, 90), 133, 3, 200);
+    bp_settings gelu = small(40, BP_SGD, 90);
+    gelu.activation = BP_GELU;
+    check_every_way(gelu, 133, 3, 200);
 }
 
 Test(sparse, layers_so_large_that_the_gradient_is_one_chain)
@@ -117,6 +119,9 @@ Test(sparse, first_layers_with_few_outputs)
 {
     check_every_way(small(0, BP_ADAM, 64), 200, 3, 150);
     check_every_way(small(5, BP_SGD, 64), 200, 3, 150);
+    bp_settings gelu = small(7, BP_ADAM, 64);
+    gelu.activation = BP_GELU;
+    check_every_way(gelu, 200, 3, 150);
 }
 
 Test(sparse, clipped_and_accumulated_gradients)
