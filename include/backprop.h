@@ -86,6 +86,7 @@ typedef struct bp_allocator {
 
 typedef enum bp_task { BP_TASK_AUTO, BP_TASK_REGRESSION, BP_TASK_BINARY, BP_TASK_MULTICLASS } bp_task;
 typedef enum bp_scale { BP_SCALE_AUTO, BP_SCALE_STANDARD, BP_SCALE_RANGE, BP_SCALE_NONE } bp_scale;
+typedef enum bp_missing_targets { BP_MISSING_TARGETS_ERROR, BP_MISSING_TARGETS_SKIP } bp_missing_targets;
 typedef enum bp_header { BP_HEADER_AUTO, BP_HEADER_YES, BP_HEADER_NO } bp_header;
 typedef enum bp_decimal { BP_DECIMAL_POINT, BP_DECIMAL_COMMA } bp_decimal;
 
@@ -242,6 +243,7 @@ typedef struct bp_settings {
     int32_t task;                     /* bp_task */
     double validation_split;          /* [0, 1); 0: none */
     uint64_t max_categories;          /* inputs that columns of categories may become, in all */
+    int32_t missing_targets;          /* bp_missing_targets */
 
     /* network */
     uint32_t hidden[BP_HIDDEN_MAX]; /* units of each hidden layer */
@@ -348,6 +350,9 @@ BP_API bp_status bp_dataset_borrow(const bp_array *x, const bp_array *y, const b
                                    bp_dataset **result, bp_error *error);
 
 BP_API uint64_t bp_dataset_rows(const bp_dataset *dataset);
+
+/* Rows of the file that missing-targets skip left out. */
+BP_API uint64_t bp_dataset_skipped(const bp_dataset *dataset);
 
 /* One column: its name, and for a column of categories how many there are. Static while the data set lives. */
 typedef struct bp_column_info {

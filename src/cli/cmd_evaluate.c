@@ -48,7 +48,8 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"target-file", "header", "delimiter", "decimal", "missing", "threads", "isa", NULL};
+static const char *const settings[] = {"target-file",     "header",  "delimiter", "decimal", "missing",
+                                       "missing-targets", "threads", "isa",       NULL};
 static const bp_option_id options[] = {BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_evaluate = {

@@ -82,6 +82,7 @@ static int print_json(const material *m)
         json_array_append_new(columns, column_object(m, i, &info));
     json_object_set_new(object, "kind", json_string("data"));
     json_object_set_new(object, "rows", bp_json_count(bp_dataset_rows(m->dataset)));
+    json_object_set_new(object, "skipped", bp_json_count(bp_dataset_skipped(m->dataset)));
     json_object_set_new(object, "inputs", bp_json_count(m->inputs));
     json_object_set_new(object, "task", m->encoder ? json_string(bp_task_name((bp_task)m->info.task)) : json_null());
     json_object_set_new(object, "outputs", m->encoder ? bp_json_count(m->info.outputs) : json_null());
@@ -151,6 +152,8 @@ static void print_column(const material *m, uint64_t index)
 static void print_text(const material *m)
 {
     printf("%llu rows, %llu columns\n", (unsigned long long)bp_dataset_rows(m->dataset), (unsigned long long)m->columns);
+    if (bp_dataset_skipped(m->dataset))
+        printf("%llu more rows are left out, since their target is missing\n", (unsigned long long)bp_dataset_skipped(m->dataset));
     for (uint64_t i = 0; i < m->columns; i++) {
         if (m->columns <= COLUMNS_SHOWN || i < COLUMNS_SHOWN - 10 || i >= m->columns - 10) /* the last may be targets */
             print_column(m, i);

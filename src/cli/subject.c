@@ -40,6 +40,14 @@ void bp_settings_inherit(bp_settings *settings, const bp_settings *model, const 
         }
 }
 
+void bp_say_skipped(const bp_dataset *dataset, const char *path)
+{
+    uint64_t rows = bp_dataset_skipped(dataset);
+
+    if (rows)
+        bp_say("%s: %llu rows are left out, since their target is missing", path, (unsigned long long)rows);
+}
+
 void bp_say_strange(const bp_examples *examples, const char *path)
 {
     bp_strange strange;
@@ -106,6 +114,7 @@ int bp_subject_open(bp_subject *subject, const bp_arguments *arguments, bool wit
         copy_as_text(subject, arguments->option[BP_OPTION_KEEP], &settings);
     if (read_data(subject, arguments->operands[1], &settings, with_targets, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
+    bp_say_skipped(subject->dataset, arguments->operands[1]);
     bp_say_strange(subject->examples, arguments->operands[1]);
     return BP_EXIT_DONE;
 }

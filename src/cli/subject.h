@@ -22,6 +22,9 @@ void bp_subject_close(bp_subject *subject);
 int bp_subject_load(const bp_arguments *arguments, const char *path, bp_network **network, bp_encoder **encoder,
                     bp_settings *settings);
 
+/* Says how many rows of the file at `path` were left out. */
+void bp_say_skipped(const bp_dataset *dataset, const char *path);
+
 /* Says how many values of the file at `path` the encoder had no place for. */
 void bp_say_strange(const bp_examples *examples, const char *path);
 

@@ -62,6 +62,15 @@ static int take_model(bp_train *train, const char *path)
 
 /* ------------------------------------------------------------------------------------------------------------- files */
 
+static void say_of_file(const bp_train *train, const bp_material *material, const char *path)
+{
+    if (train->arguments->option[BP_OPTION_QUIET])
+        return;
+    bp_say_skipped(material->dataset, path);
+    if (material->examples)
+        bp_say_strange(material->examples, path);
+}
+
 int bp_train_read_more(bp_train *train, const char *path, const char *target_file, bp_material *material)
 {
     bp_settings settings = train->settings;
@@ -77,8 +86,7 @@ int bp_train_read_more(bp_train *train, const char *path, const char *target_fil
     if (status != BP_OK)
         return bp_say_input_error(train->arguments, &error);
     material->count = bp_examples_rows(material->examples);
-    if (!train->arguments->option[BP_OPTION_QUIET])
-        bp_say_strange(material->examples, path);
+    say_of_file(train, material, path);
     return BP_EXIT_DONE;
 }
 
@@ -207,6 +215,7 @@ static int read_training(bp_train *train)
 
     if (bp_dataset_read(train->arguments->operands[0], &train->settings, 0, NULL, &train->training.dataset, &error) != BP_OK)
         return bp_say_input_error(train->arguments, &error);
+    say_of_file(train, &train->training, train->arguments->operands[0]);
     return BP_EXIT_DONE;
 }
 

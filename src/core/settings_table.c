@@ -100,6 +100,8 @@ const bp_setting_entry bp_setting_table[] = {
      .kind = BP_KIND_REAL, .max = 1, .below_max = true},
     {SHOW("group", "NAME", "", "no input: rows with the same value here stay on one side of a split, and in one fold", 1),
      FIELD(group), .kind = BP_KIND_TEXT},
+    {SHOW("missing-targets", "error|skip", "error", "rows whose target is missing: refused, or left out", 1),
+     FIELD(missing_targets), .kind = BP_KIND_CHOICE},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

@@ -242,6 +242,11 @@ uint64_t bp_dataset_rows(const bp_dataset *dataset)
     return dataset->rows;
 }
 
+uint64_t bp_dataset_skipped(const bp_dataset *dataset)
+{
+    return dataset->skipped;
+}
+
 uint64_t bp_dataset_columns(const bp_dataset *dataset)
 {
     return dataset->column_count;

@@ -11,6 +11,8 @@
 
 #define BP_COLUMNS_MAX ((uint64_t)1 << 24) /* of a data set: as many as a network can have inputs */
 
+#define BP_TARGET_MISSING "column \"%.200s\": the target is missing; --missing-targets skip leaves such rows out"
+
 typedef enum bp_role { BP_ROLE_INPUT, BP_ROLE_TARGET, BP_ROLE_WEIGHT, BP_ROLE_UNUSED } bp_role;
 
 /* Element r is at data + r * stride. Numbers: a missing one is NaN (so the type is then f32 or f64). Categories: data holds
@@ -39,6 +41,7 @@ struct bp_dataset {
     char *path;            /* for messages */
     const uint64_t *lines; /* [rows], where each row begins in its text file; NULL where rows are lines, or there are none */
     uint64_t first_line;   /* of a text file whose rows are lines, one after the other: row 0's, counted from 1; else 0 */
+    uint64_t skipped;      /* rows that were left out in reading */
     bp_bpd *bpd;           /* the file that is still open, and holds the columns' data; NULL: memory holds all */
 };
 

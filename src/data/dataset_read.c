@@ -6,6 +6,7 @@
 
 #include "bpd.h"
 #include "csv.h"
+#include "dataset_rows.h"
 #include "error.h"
 #include "file.h"
 #include "float_state.h"
@@ -200,6 +201,8 @@ bp_status bp_dataset_read(const char *path, const bp_settings *settings, int tar
     bp_settings_complete(settings, &full);
     BP_TRY(read_by_name(path, &full, target_optional != 0, allocator, &dataset, error));
     bp_status status = bp_dataset_set_roles(dataset, &full, target_optional != 0, error);
+    if (status == BP_OK && full.missing_targets == BP_MISSING_TARGETS_SKIP)
+        status = bp_dataset_skip_rows(dataset, error);
     if (status != BP_OK) {
         bp_dataset_free(dataset);
         return status;

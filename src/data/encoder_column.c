@@ -93,7 +93,7 @@ static bp_status gather_integers(const bp_dataset *block, const bp_column *colum
         uint64_t row = bp_rows_at(rows, i);
         values[i] = bp_column_number(column, row) + 0.0; /* -0 is the class 0 */
         if (isnan(values[i]))
-            return bp_dataset_fail(block, row, error, "column \"%.200s\": the target is missing", column->name);
+            return bp_dataset_fail(block, row, error, BP_TARGET_MISSING, column->name);
         if (floor(values[i]) != values[i] || fabs(values[i]) > 0x1p53)
             return bp_dataset_fail(block, row, error, "column \"%.200s\": %g is no whole number, so no class", column->name,
                                    values[i]);

@@ -17,9 +17,8 @@ static bp_status refuse_number(const bp_bound *a, const bp_column *column, uint6
 {
     if (!isnan(value))
         return bp_dataset_fail(a->dataset, row, error, "column \"%.200s\": %g is too large", column->name, value);
-    return bp_dataset_fail(
-        a->dataset, row, error,
-        column == a->weight ? "column \"%.200s\": a weight is missing" : "column \"%.200s\": the target is missing", column->name);
+    return bp_dataset_fail(a->dataset, row, error,
+                           column == a->weight ? "column \"%.200s\": a weight is missing" : BP_TARGET_MISSING, column->name);
 }
 
 static bp_status convert(const bp_bound *a, const bp_column *column, uint64_t row, double mean, double scale, float *result,
@@ -194,8 +193,7 @@ static bp_status write_classes(const bp_bound *a, uint64_t begin, uint64_t end, 
             continue;
         const char *text = bp_column_text(column, row, number);
         return bp_dataset_fail(a->dataset, row, error,
-                               *text ? "column \"%.200s\": \"%.100s\" is no class that the model knows"
-                                     : "column \"%.200s\": the target is missing",
+                               *text ? "column \"%.200s\": \"%.100s\" is no class that the model knows" : BP_TARGET_MISSING,
                                column->name, text);
     }
     return BP_OK;

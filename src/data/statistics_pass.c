@@ -242,12 +242,11 @@ static const char *cause_of(const bp_column *column, unsigned want, uint64_t row
     bool missing;
 
     if (column->categorical)
-        return want & BP_REFUSE_MISSING && bp_column_code(column, row) < 0 ? "column \"%.200s\": the target is missing" : NULL;
+        return want & BP_REFUSE_MISSING && bp_column_code(column, row) < 0 ? BP_TARGET_MISSING : NULL;
     double value = bp_column_number(column, row);
     missing = want & BP_REFUSE_MISSING && isnan(value);
     if (missing)
-        return column->role == BP_ROLE_TARGET ? "column \"%.200s\": the target is missing"
-                                              : "column \"%.200s\": a weight is missing";
+        return column->role == BP_ROLE_TARGET ? BP_TARGET_MISSING : "column \"%.200s\": a weight is missing";
     if (want & BP_REFUSE_INFINITE && isinf(value))
         return "column \"%.200s\": a number is infinite";
     return want & BP_REFUSE_NEGATIVE && value < 0 ? "column \"%.200s\": a weight is negative" : NULL;

@@ -86,7 +86,7 @@ Test(table, info_tells_why_training_would_be_refused)
     cr_assert(
         strstr(run_program(0, "info a.csv --target class --max-categories 2")->out, "training would be refused: a.csv: columns"));
     cr_assert(strstr(run_program(2, "train a.csv --target class --max-categories 2")->err, "raise --max-categories"));
-    cr_assert(strstr(run_program(0, "info a.csv --target age")->out, "the target is missing"));
+    cr_assert(strstr(run_program(0, "info a.csv --target age")->out, "the target is missing; --missing-targets skip"));
 }
 
 Test(table, a_model_takes_rows_with_missing_and_new_values)
@@ -110,6 +110,22 @@ Test(table, a_model_takes_rows_with_missing_and_new_values)
     json_decref(object);
     cr_assert(strstr(run_program(0, "info model.safetensors --pytorch")->out, "fill = torch.tensor"));
     run_program(0, "trace model.safetensors a.csv --row 6");
+}
+
+Test(table, rows_without_a_target_are_left_out_and_told)
+{
+    write_table("a.csv");
+    cr_assert(strstr(run_program(3, "train a.csv --target age")->err, "a.csv:7: column \"age\": the target is missing"));
+    cr_assert(strstr(run_program(0, "train a.csv --target age --missing-targets skip --epochs 2 --hidden 4")->err,
+                     "a.csv: 10 rows are left out, since their target is missing"));
+    run_program(0, "evaluate model.safetensors a.csv --missing-targets skip --json");
+    json_t *object = parsed_output();
+    cr_assert_eq(number(object, "rows"), ROWS - 10, "%s", last_outcome()->out);
+    json_decref(object);
+    size_t lines = 0;
+    for (const char *c = run_program(0, "predict model.safetensors a.csv")->out; *c; c++)
+        lines += *c == '\n';
+    cr_assert_eq(lines, ROWS + 1);
 }
 
 /* One number, several, two classes, three: from the table to predictions by name. */

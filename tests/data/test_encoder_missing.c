@@ -164,6 +164,47 @@ Test(encoder_missing, a_column_of_nothing_is_its_indicator)
     release(&p);
 }
 
+static void expect_same_rows(const char *name, const char *other, const bp_settings *settings)
+{
+    bp_dataset *a = must_read(name, settings), *b = must_read(other, settings);
+
+    cr_assert_eq(bp_dataset_rows(a), bp_dataset_rows(b));
+    cr_assert_eq(bp_dataset_skipped(a), 3);
+    cr_assert_eq(bp_dataset_skipped(b), 0);
+    for (uint64_t row = 0; row < bp_dataset_rows(a); row++)
+        for (uint64_t column = 0; column < bp_dataset_columns(a); column++) {
+            char text[256];
+            snprintf(text, sizeof text, "%s", field(a, row, column));
+            cr_assert_str_eq(text, field(b, row, column));
+        }
+    bp_dataset_free(a);
+    bp_dataset_free(b);
+}
+
+Test(encoder_missing, rows_without_a_target_are_left_out_where_that_is_asked_for)
+{
+    const bp_settings *settings = with("target", "y,z", "missing-targets", "skip", NULL);
+    bp_encoder *encoder = NULL;
+    bp_error error = {0};
+
+    write_text("holes.csv", "a,t,y,z\n1,p,,1\n2,q,2,2\n,r,3,NA\n4,,4,4\n5,\"p\nq\",5,5\n6,p,,\n7,q,7,7\n");
+    write_text("whole.csv", "a,t,y,z\n2,q,2,2\n4,,4,4\n5,\"p\nq\",5,5\n7,q,7,7\n");
+    expect_same_rows("holes.csv", "whole.csv", settings);
+    write_text("holes.csv", "a,y\n1,\n2,u\n3,?\n4,v\n5,NA\n1e300,w\n");
+    write_text("whole.csv", "a,y\n2,u\n4,v\n1e300,w\n");
+    settings = with("target", "y", "missing-targets", "skip", NULL);
+    expect_same_rows("holes.csv", "whole.csv", settings);
+    bp_dataset *dataset = must_read("holes.csv", settings);
+    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){(uint64_t[]){0, 1}, 2}, settings, NULL, &encoder, &error), BP_OK);
+    bp_examples *examples = NULL;
+    cr_assert_eq(bp_encoder_apply(encoder, dataset, 1, NULL, &examples, &error), BP_BAD_FILE);
+    cr_assert_eq(error.line, 7, "%s", error.text); /* lines are those of the file */
+    bp_encoder_free(encoder);
+    bp_dataset_free(dataset);
+    write_text("holes.csv", "a,y\n1,\n2,\n");
+    must_refuse("holes.csv", settings, BP_BAD_FILE, "every row lacks a target");
+}
+
 static char *json_of(const bp_dataset *dataset, const uint64_t *index, uint64_t count)
 {
     bp_encoder *encoder;
