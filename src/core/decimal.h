@@ -24,28 +24,38 @@ bool bp_decimal_round(uint64_t mantissa, int64_t exponent, double *value);
 /* The number of digits from `first` to `end`, a point between them not counted, zeros in front left out. */
 size_t bp_decimal_significant(const char *first, const char *end);
 
+/* The eight bytes at `at`, less '0' each, and what is 0 where all of them are digits: else its lowest byte that is not 0 is the
+ * first that is none. Above that, carries may lie. */
+static inline uint64_t bp_decimal_load(const char *at, uint64_t *other)
+{
+    uint64_t bytes;
+
+    memcpy(&bytes, at, sizeof bytes);
+    *other = ((bytes & 0xF0F0F0F0F0F0F0F0) ^ 0x3030303030303030) |
+             (((bytes + 0x0606060606060606) & 0xF0F0F0F0F0F0F0F0) ^ 0x3030303030303030);
+    return bytes & 0x0F0F0F0F0F0F0F0F;
+}
+
+/* The number of eight digits, the first in the lowest byte. */
+static inline uint64_t bp_decimal_eight(uint64_t digits)
+{
+    digits = (digits * 2561) >> 8 & 0x00FF00FF00FF00FF;     /* pairs: 10 * first + second */
+    digits = (digits * 6553601) >> 16 & 0x0000FFFF0000FFFF; /* fours */
+    return digits * 42949672960001 >> 32;
+}
+
 /* Appends the digits at `at` to *mantissa, which wraps around; returns where they end. */
 static inline const char *bp_decimal_digits(const char *at, uint64_t *mantissa)
 {
-    static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-    unsigned count;
+    static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    uint64_t other, digits;
 
-    do {
-        uint64_t bytes;
-        memcpy(&bytes, at, sizeof bytes);
-        /* A byte is 0 here where it is a digit; above the first that is none, carries may lie. */
-        uint64_t other = ((bytes & 0xF0F0F0F0F0F0F0F0) ^ 0x3030303030303030) |
-                         (((bytes + 0x0606060606060606) & 0xF0F0F0F0F0F0F0F0) ^ 0x3030303030303030);
-        count = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
-        if (count == 0)
-            break;
-        bytes = (bytes << (64 - 8 * count)) & 0x0F0F0F0F0F0F0F0F; /* zeros in front make eight digits of it */
-        bytes = (bytes * 2561) >> 8 & 0x00FF00FF00FF00FF;         /* pairs: 10 * first + second */
-        bytes = (bytes * 6553601) >> 16 & 0x0000FFFF0000FFFF;     /* fours */
-        *mantissa = *mantissa * powers[count] + (bytes * 42949672960001 >> 32);
-        at += count;
-    } while (count == 8);
-    return at;
+    for (; digits = bp_decimal_load(at, &other), !other; at += 8)
+        *mantissa = *mantissa * 100000000 + bp_decimal_eight(digits);
+    unsigned count = (unsigned)__builtin_ctzll(other) / 8;
+    digits = digits << 8 << (56 - 8 * count); /* zeros in front make eight digits of it */
+    *mantissa = *mantissa * powers[count] + bp_decimal_eight(digits);
+    return at + count;
 }
 
 /* Behind an 'e': the signed number there; returns where it ends, NULL where there is none. */
@@ -82,7 +92,8 @@ static inline const char *bp_decimal_read(const char *text, char point, double *
 {
     uint64_t mantissa = 0;
     int64_t exponent = 0;
-    const char *first = text + (*text == '-' || *text == '+'), *end = bp_decimal_digits(first, &mantissa);
+    bool negative = *text == '-';
+    const char *first = text + (negative | (*text == '+')), *end = bp_decimal_digits(first, &mantissa);
     ptrdiff_t digits = end - first;
 
     if (*end == point) {
@@ -91,14 +102,16 @@ static inline const char *bp_decimal_read(const char *text, char point, double *
         exponent = fraction - end;
         digits += end - fraction;
     }
-    if (digits == 0 || (digits > BP_DECIMAL_DIGITS && bp_decimal_significant(first, end) > BP_DECIMAL_DIGITS))
+    if (digits == 0 || (digits > BP_DECIMAL_DIGITS + (*first == '0') && bp_decimal_significant(first, end) > BP_DECIMAL_DIGITS))
         return NULL;
     if (*end == 'e' || *end == 'E')
         end = bp_decimal_exponent(end + 1, &exponent);
     if (!end || !bp_decimal_value(mantissa, exponent, value))
         return NULL;
-    if (*text == '-')
-        *value = -*value;
+    uint64_t bits;
+    memcpy(&bits, value, sizeof bits);
+    bits ^= (uint64_t)negative << 63; /* no branch: half of a column's signs may be either */
+    memcpy(value, &bits, sizeof bits);
     return end;
 }
 

@@ -45,6 +45,13 @@ void *bp_allocate(const bp_allocator *allocator, size_t size)
     return allocator->allocate(allocator->context, size ? size : 1, BP_ALIGNMENT);
 }
 
+void *bp_allocate_in_passing(const bp_allocator *allocator, size_t size)
+{
+    if (allocator->allocate != default_allocate || size < HUGE_FROM || size > SIZE_MAX / 2)
+        return bp_allocate(allocator, size);
+    return aligned_alloc(BP_ALIGNMENT, bp_size_round_up(size, BP_ALIGNMENT));
+}
+
 void *bp_allocate_zeroed(const bp_allocator *allocator, size_t size)
 {
     void *memory = bp_allocate(allocator, size);

@@ -82,7 +82,8 @@ static bp_status find_separator(bp_csv_dialect *dialect, const bp_csv_source *so
         return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", source->path, size);
     bp_status status = bp_csv_source_read(source, 0, text, size, error);
     if (status == BP_OK) {
-        count_records(&counts, text, size, size == source->size);
+        size_t mark = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+        count_records(&counts, text + mark, size - mark, size == source->size);
         dialect->separator = choose_separator(&counts, dialect->point);
     }
     bp_release(&source->allocator, text, size);

@@ -245,7 +245,7 @@ static bp_status make_storage(filling *f, bp_error *error)
     for (size_t c = 0; c < f->storage.columns; c++) {
         if (f->modes[c] == BP_CSV_SKIP)
             continue;
-        f->storage.data[c] = bp_allocate(&f->dataset->pool.allocator, column_bytes(f, c));
+        f->storage.data[c] = bp_allocate_in_passing(&f->dataset->pool.allocator, column_bytes(f, c));
         if (!f->storage.data[c])
             return bp_fail(error, BP_NO_MEMORY, "%s: a column of %zu bytes of memory was refused", f->dataset->path,
                            column_bytes(f, c));

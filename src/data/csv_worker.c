@@ -110,11 +110,37 @@ static inline bool take_number(bp_csv_worker *w, size_t column, uint64_t row)
     return true;
 }
 
+/* Numbers that stand there as they are, separators behind them: most of a table. Returns the column of the first field that is none,
+ * or the last one; the loop has nothing in memory but the fields and where they go. */
+static size_t take_numbers(bp_csv_worker *w, uint64_t row)
+{
+    const char *const begin = w->cursor.at, *at = begin, *end;
+    const char separator = w->cursor.separator, point = w->storage->table->dialect->point;
+    const size_t last = w->storage->columns - 1;
+    const unsigned char *const modes = w->modes;
+    void *const *const data = w->storage->data;
+    size_t column = 0;
+    double value;
+
+    for (; column < last && (modes[column] == BP_CSV_F64 || modes[column] == BP_CSV_F32); column++, at = end + 1) {
+        if (!(end = bp_decimal_read(at, point, &value)) || *end != separator)
+            break;
+        if (modes[column] == BP_CSV_F64)
+            ((double *)data[column])[row] = value;
+        else if ((double)(float)value == value)
+            ((float *)data[column])[row] = (float)value;
+        else
+            break;
+    }
+    w->cursor.at += at - begin;
+    return column;
+}
+
 static bp_status take_row(bp_csv_worker *w, uint64_t row, bp_error *error)
 {
     size_t columns = w->storage->columns;
 
-    for (size_t column = 0;; w->cursor.at++) {
+    for (size_t column = w->storage->table->dialect->missing_numbers ? 0 : take_numbers(w, row);; w->cursor.at++) {
         if (!take_number(w, column, row))
             BP_TRY(take_field(w, column, row, error));
         bool more = *w->cursor.at == w->cursor.separator;

@@ -246,3 +246,138 @@ Test(csv, a_name_that_tells_no_format_is_refused)
     must_refuse("none", with("target", "y", NULL), BP_IO, "No such file");
     must_refuse("/tmp", with("target", "y", NULL), BP_BAD_FILE, "a directory");
 }
+
+/* ------------------------------------------------------------------------------------------------------------ dialects */
+
+static void expect_fields(const char *text, const bp_settings *settings, const char *first, const char *second)
+{
+    write_text("a.csv", text);
+    bp_dataset *dataset = must_read("a.csv", settings);
+
+    cr_assert_eq(bp_dataset_columns(dataset), 2, "%llu columns of %s", (unsigned long long)bp_dataset_columns(dataset), text);
+    cr_assert_str_eq(field(dataset, 0, 0), first, "%s", text);
+    cr_assert_str_eq(field(dataset, 0, 1), second, "%s", text);
+    bp_dataset_free(dataset);
+}
+
+Test(csv, the_delimiter_is_found_in_the_first_rows)
+{
+    const bp_settings *y = with("target", "y", NULL);
+
+    expect_fields("a,y\n1,2\n", y, "1", "2");
+    expect_fields("a;y\n1;2\n", y, "1", "2");
+    expect_fields("a\ty\n1\t2\n", y, "1", "2");
+    expect_fields("a|y\n1|2\n", y, "1", "2");
+    expect_fields("\xEF\xBB\xBF\n\r\na;y\r\n1;2\r\n", y, "1", "2");
+    expect_fields("a;y\n1,5;2,5\n3,5;4\n", y, "1,5", "2,5");                              /* more commas than semicolons */
+    expect_fields("a,y\none; two,2\nthree,4\n", y, "one; two", "2");                      /* ';' is not in every row */
+    expect_fields("\"a;b;c\",y\n\"d;e;f\",2\n", with("target", "y", NULL), "d;e;f", "2"); /* inside quotes nothing counts */
+    expect_fields("\"a\n;\",y\n\"d;\n\",2\n", y, "d;\n", "2");
+}
+
+Test(csv, what_is_behind_the_first_64_KiB_does_not_choose_the_delimiter)
+{
+    char *text = malloc(200000);
+    size_t used = (size_t)sprintf(text, "a;y\n");
+
+    while (used < 70000)
+        used += (size_t)sprintf(text + used, "%zu;2\n", used);
+    sprintf(text + used, "x,;2\n,;2\n");
+    expect_fields(text, with("target", "y", NULL), "4", "2");
+    free(text);
+}
+
+Test(csv, a_delimiter_that_is_told_is_not_looked_for)
+{
+    expect_fields("a,b;y,z\n1,2;3,4\n", with("target", "y,z", "delimiter", ";", NULL), "1,2", "3,4");
+    expect_fields("a;b\ty;z\n1\t2\n", with("target", "y;z", "delimiter", "tab", NULL), "1", "2");
+    expect_fields("a^y\n1^2\n", with("target", "y", "delimiter", "^", NULL), "1", "2");
+    write_text("a.tsv", "a;y\n1;2\n");
+    bp_dataset *dataset = must_read("a.tsv", with("target", "y", "delimiter", ";", NULL));
+    cr_assert_eq(bp_dataset_columns(dataset), 2);
+    bp_dataset_free(dataset);
+}
+
+Test(csv, what_can_be_no_delimiter_is_refused)
+{
+    static const char *const wrong[] = {"\n", "\r", "\"", "", ";;", "e", "Z", "5", ".", "-", "+", "\xC3\xA9", "comma"};
+    bp_dataset *dataset;
+    bp_error error;
+
+    write_text("a.csv", "a,y\n1,2\n");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const bp_settings *settings = with("target", "y", "delimiter", wrong[i], NULL);
+        cr_assert_eq(bp_settings_check(settings, &error), BP_INVALID, "%s", wrong[i]);
+        cr_assert(strstr(error.text, "delimiter"));
+        cr_assert_eq(bp_dataset_read("a.csv", settings, 0, NULL, &dataset, &error), BP_INVALID, "%s", wrong[i]);
+    }
+    cr_assert_eq(bp_settings_check(with("delimiter", ",", "decimal", "comma", NULL), &error), BP_INVALID);
+    cr_assert(strstr(error.text, "decimal"));
+}
+
+Test(csv, decimals_may_be_behind_a_comma)
+{
+    const bp_settings *comma = with("target", "y", "decimal", "comma", NULL);
+
+    write_text("a.csv", "a;y\n-1,5e1;2\n ,25 ;\"3,5\"\n");
+    bp_dataset *dataset = must_read("a.csv", comma);
+    expect_column(dataset, 0, "a", 0, BP_TYPE_F32);
+    expect_column(dataset, 1, "y", 0, BP_TYPE_F32);
+    cr_assert_str_eq(field(dataset, 0, 0), "-15");
+    cr_assert_str_eq(field(dataset, 1, 0), "0.25");
+    cr_assert_str_eq(field(dataset, 1, 1), "3.5");
+    bp_dataset_free(dataset);
+
+    write_text("a.csv", "a,y\n1,5\n2,5\n"); /* one column: the comma is not guessed, and no header has a comma by itself */
+    must_refuse("a.csv", comma, BP_INVALID, "columns: a,y");
+    write_text("a.csv", "a;y\n1.5;2\n1.5;3\n");
+    dataset = must_read("a.csv", comma);
+    expect_column(dataset, 0, "a", 1, BP_TYPE_I32); /* a point is no part of a number now */
+    bp_dataset_free(dataset);
+}
+
+static void expect_missing(const char *given, const char *missing, bool expected)
+{
+    char text[200];
+    bp_column_info info;
+
+    sprintf(text, "t,n,y\n%s,%s,1\nx,2,2\n", given, given);
+    write_text("a.csv", text);
+    bp_dataset *dataset = must_read("a.csv", missing ? with("target", "y", "missing", missing, NULL) : with("target", "y", NULL));
+    cr_assert_eq(bp_dataset_column(dataset, 0, &info, NULL), BP_OK);
+    cr_assert_eq(info.has_missing, expected, "'%s' among texts, missing %s", given, missing ? missing : "by default");
+    cr_assert_eq(info.categories, expected ? 1 : 2);
+    cr_assert_eq(bp_dataset_column(dataset, 1, &info, NULL), BP_OK);
+    cr_assert_eq(info.has_missing, expected, "'%s' among numbers, missing %s", given, missing ? missing : "by default");
+    bp_dataset_free(dataset);
+}
+
+Test(csv, missing_values_are_spelt_in_several_ways)
+{
+    static const char *const words[] = {"", "\"\"", "NA", "na", "nan", "NaN", "?", "null", "NULL", " NA ", "\"NA\""};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        expect_missing(words[i], NULL, true);
+    expect_missing("none", NULL, false);
+    expect_missing("N", NULL, false);
+    expect_missing("none", "none,n/a", true);
+    expect_missing("N/A", "none, n/a", true);
+    expect_missing("NA", "none", false); /* the option's texts stand in the place of the usual ones */
+    expect_missing("", "none", true);
+    expect_missing("-999", "-999", true);
+    expect_missing("-99", "-999", false);
+}
+
+Test(csv, a_number_that_stands_for_missing_is_meant_by_value)
+{
+    bp_column_info info;
+
+    write_text("a.csv", "n,y\n-999.00,1\n-999e0,2\n-99.9,3\n");
+    bp_dataset *dataset = must_read("a.csv", with("target", "y", "missing", "NA,-999", NULL));
+    cr_assert_eq(bp_dataset_column(dataset, 0, &info, NULL), BP_OK);
+    cr_assert_eq(info.has_missing, 1);
+    cr_assert_str_eq(field(dataset, 0, 0), "");
+    cr_assert_str_eq(field(dataset, 1, 0), "");
+    cr_assert_str_eq(field(dataset, 2, 0), "-99.9");
+    bp_dataset_free(dataset);
+}
