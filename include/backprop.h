@@ -798,6 +798,36 @@ typedef struct bp_mean {
 /* Over the folds that have the metric. `baseline` may be NULL. */
 BP_API void bp_folds_mean(const bp_fold_result *fold, uint32_t folds, int32_t metric, bp_mean *model, bp_mean *baseline);
 
+#define BP_TRIALS_MAX 10000
+
+/* One trial of a search, and how far it came. */
+typedef struct bp_trial {
+    uint32_t number; /* from 1, as they were drawn */
+    uint32_t rung;   /* the last that it trained in, from 1 */
+    int32_t status;  /* BP_OK or BP_DIVERGED */
+    uint32_t hidden_count;
+    uint32_t hidden[BP_HIDDEN_MAX];
+    double learning_rate;
+    double weight_decay;
+    double dropout;
+    uint64_t epochs;
+    uint64_t best_epoch; /* counted from 1; 0: none */
+    double watched;      /* settings.metric on the validation rows, at its best epoch */
+    double seconds;
+} bp_trial;
+
+/* Searches settings by successive halving: all trials train for a few epochs, the better third of them goes on to three times as
+ * many, and so on, until the last has settings.epochs; early stopping holds as in bp_trainer_fit. Trial 1 is the settings as they
+ * are. The others draw by seed what bp_settings_set has not been given: hidden (1 to 3 layers of 16 ... 256 units), learning_rate
+ * (the optimizer's own / 10 ... * 10), weight_decay (0, 1e-6 ... 1e-2) and dropout (0 ... 0.5). The network is to the bit what
+ * training with its settings alone gives. Small networks are trained side by side as in bp_cross_validate.
+ *
+ *   result  [trials], best first
+ *   best    the winner's settings, with task, loss, and batch size as they were used */
+BP_API bp_status bp_tune(const bp_settings *settings, const bp_encoder *encoder, const bp_examples *examples, bp_rows training,
+                         bp_rows validation, uint32_t trials, const bp_allocator *allocator, bp_trial *result, bp_settings *best,
+                         bp_network **network, bp_error *error);
+
 /* ---------------------------------------------------------------------------------------------- trace and gradcheck */
 
 /* One layer of one example, in double: vectors [n], dL_dW [k, n]. */

@@ -22,17 +22,17 @@
 /* ----------------------------------------------------------------------------------------------------- checks before */
 
 /* Nobody wants to hear after the training that its result has no place. */
-static int check_place(const bp_train *train, const char *path)
+int bp_train_check_place(const bp_arguments *arguments, const char *path)
 {
     struct stat status;
     char copy[PATH_MAX];
     const char *folder;
 
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
-        return bp_say_usage(train->arguments->command, "path of %zu bytes, at most %zu", strlen(path), sizeof copy - 1);
+        return bp_say_usage(arguments->command, "path of %zu bytes, at most %zu", strlen(path), sizeof copy - 1);
     if (lstat(path, &status) == 0) { /* a link's file is replaced where it is */
         if (!realpath(path, copy) || stat(copy, &status) != 0 || !S_ISREG(status.st_mode))
-            return bp_say_usage(train->arguments->command, "%s: is no regular file, and will not be replaced", path);
+            return bp_say_usage(arguments->command, "%s: is no regular file, and will not be replaced", path);
     } else if (errno != ENOENT) {
         bp_say("%s: cannot be written: %s", path, strerror(errno));
         return BP_EXIT_FAILED;
@@ -121,17 +121,17 @@ static int check(bp_train *train)
     if (code == BP_EXIT_DONE)
         code = bp_places_check(arguments);
     if (code == BP_EXIT_DONE)
-        code = check_place(train, train->output);
+        code = bp_train_check_place(arguments, train->output);
     if (code == BP_EXIT_DONE && checkpoint)
-        code = check_place(train, checkpoint);
+        code = bp_train_check_place(arguments, checkpoint);
     if (code == BP_EXIT_DONE && arguments->option[BP_OPTION_WRITE_CONFIG])
-        code = check_place(train, arguments->option[BP_OPTION_WRITE_CONFIG]);
+        code = bp_train_check_place(arguments, arguments->option[BP_OPTION_WRITE_CONFIG]);
     return code;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- whole */
 
-static int save(const bp_train *train)
+int bp_train_save(const bp_train *train)
 {
     bp_error error;
 
@@ -153,10 +153,20 @@ static int train_network(bp_train *train)
     if (code == BP_EXIT_DONE)
         code = bp_train_fit(train);
     if (code == BP_EXIT_DONE)
-        code = save(train);
+        code = bp_train_save(train);
     if (code == BP_EXIT_DONE)
         code = bp_train_evaluate(train);
     return code == BP_EXIT_DONE ? bp_train_report(train) : code;
+}
+
+void bp_train_close(bp_train *train)
+{
+    bp_trainer_free(train->trainer);
+    bp_network_free(train->network);
+    bp_encoder_free(train->encoder);
+    bp_material_free(&train->test);
+    bp_material_free(&train->validation);
+    bp_material_free(&train->training);
 }
 
 static int run(bp_arguments *arguments)
@@ -167,12 +177,7 @@ static int run(bp_arguments *arguments)
     train.output = bp_option_text(arguments, BP_OPTION_OUTPUT_MODEL);
     bp_interrupt_watch();
     code = bp_train_log_end(&train, train_network(&train));
-    bp_trainer_free(train.trainer);
-    bp_network_free(train.network);
-    bp_encoder_free(train.encoder);
-    bp_material_free(&train.test);
-    bp_material_free(&train.validation);
-    bp_material_free(&train.training);
+    bp_train_close(&train);
     return code;
 }
 

@@ -37,6 +37,7 @@ typedef enum bp_option_id {
     BP_OPTION_LOG_EVERY,
     BP_OPTION_WRITE_CONFIG,
     BP_OPTION_FOLDS,
+    BP_OPTION_TRIALS,
     BP_OPTION_KEEP,
     BP_OPTION_ROW,
     BP_OPTION_LAYERS,
@@ -89,7 +90,7 @@ struct bp_arguments {
     char *config; /* text that values may point into */
 };
 
-extern const bp_command bp_command_train, bp_command_cv, bp_command_evaluate, bp_command_predict, bp_command_trace,
+extern const bp_command bp_command_train, bp_command_cv, bp_command_tune, bp_command_evaluate, bp_command_predict, bp_command_trace,
     bp_command_gradcheck, bp_command_info, bp_command_export, bp_command_pack, bp_command_bench, bp_command_plan;
 
 /* All of them, then NULL. */

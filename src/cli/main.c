@@ -10,9 +10,19 @@
 #include "nearest.h"
 #include "options.h"
 
-const bp_command *const bp_commands[] = {&bp_command_train, &bp_command_cv,        &bp_command_evaluate, &bp_command_predict,
-                                         &bp_command_trace, &bp_command_gradcheck, &bp_command_info,     &bp_command_export,
-                                         &bp_command_pack,  &bp_command_bench,     &bp_command_plan,     NULL};
+const bp_command *const bp_commands[] = {&bp_command_train,
+                                         &bp_command_cv,
+                                         &bp_command_tune,
+                                         &bp_command_evaluate,
+                                         &bp_command_predict,
+                                         &bp_command_trace,
+                                         &bp_command_gradcheck,
+                                         &bp_command_info,
+                                         &bp_command_export,
+                                         &bp_command_pack,
+                                         &bp_command_bench,
+                                         &bp_command_plan,
+                                         NULL};
 
 static const bp_command *find(const char *name)
 {

@@ -24,6 +24,7 @@ const bp_option bp_option_table[BP_OPTIONS] = {
     [BP_OPTION_LOG_EVERY] = {"log-every", 0, "N", NULL, "a line after every N steps too"},
     [BP_OPTION_WRITE_CONFIG] = {"write-config", 0, "FILE", NULL, "all that the result depends on, for --config to repeat the run"},
     [BP_OPTION_FOLDS] = {"folds", 0, "K", "5", "parts of the rows, each of which is left out once"},
+    [BP_OPTION_TRIALS] = {"trials", 0, "N", "27", "settings to try; a third of them goes on each time"},
     [BP_OPTION_KEEP] = {"keep", 0, "NAME[,NAME...]", NULL, "columns of the data to copy in front of the predictions"},
     [BP_OPTION_ROW] = {"row", 0, "N", "1", "the example, counted from 1"},
     [BP_OPTION_LAYERS] = {"layers", 0, "N,N[,N...]", NULL, "units of every layer, inputs and outputs included"},

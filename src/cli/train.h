@@ -96,6 +96,15 @@ int bp_train_evaluate(bp_train *train);
 /* What the user wants to know at the end, on standard output. */
 int bp_train_report(const bp_train *train);
 
+/* ---- cmd_train.c */
+
+/* Whether a result can be written there, before it is made. */
+int bp_train_check_place(const bp_arguments *arguments, const char *path);
+
+/* The model. */
+int bp_train_save(const bp_train *train);
+void bp_train_close(bp_train *train);
+
 /* Settings that have no effect without validation rows; `file`: they have a file of their own. */
 int bp_train_check_validation(const bp_arguments *arguments, bool file);
 

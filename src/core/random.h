@@ -17,7 +17,9 @@ typedef enum bp_random_stream {
     BP_STREAM_ORDER = 2,
     BP_STREAM_SPLIT = 3,
     BP_STREAM_BENCH = 4,
-    BP_STREAM_DROPOUT = 5
+    BP_STREAM_DROPOUT = 5,
+    BP_STREAM_TRIALS = 6,
+    BP_STREAM_PERMUTATION = 7
 } bp_random_stream;
 
 /* What a counter says of its use: stream, and epoch below 2^24 (taken modulo). */

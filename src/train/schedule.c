@@ -6,7 +6,7 @@
 
 #define PI 3.14159265358979323846
 
-static double base_rate(const bp_settings *settings)
+double bp_schedule_base(const bp_settings *settings)
 {
     if (settings->learning_rate > 0.0)
         return settings->learning_rate;
@@ -43,7 +43,7 @@ static double share(const bp_settings *settings, uint64_t t, uint64_t left, uint
 
 double bp_schedule_rate(const bp_settings *settings, uint64_t t, uint64_t total)
 {
-    double base = base_rate(settings);
+    double base = bp_schedule_base(settings);
 
     if (t < settings->warmup)
         return base * ((double)(t + 1) / (double)settings->warmup);

@@ -8,6 +8,9 @@
 
 #include "backprop.h"
 
+/* The settings' learning rate, or the optimizer's own. */
+double bp_schedule_base(const bp_settings *settings);
+
 /* The rate of update t = 0, 1, ... of `total` by the formulas of bp_schedule, plateau's share left out; behind the end it stays at
  * the last one's. Total 0, for those who step without an end: the constant rate after warm-up. */
 double bp_schedule_rate(const bp_settings *settings, uint64_t t, uint64_t total);

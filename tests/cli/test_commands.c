@@ -124,6 +124,25 @@ Test(commands, cv_tells_means_and_folds)
     run_program(2, "cv data.csv --target class --group colour --folds 4 --epochs 1");
 }
 
+Test(commands, tune_saves_what_train_gives_with_the_same_settings)
+{
+    json_t *object, *best;
+
+    write_classes("data.csv", 200, 1);
+    run_program(0, "tune data.csv --target class --trials 4 --epochs 12 --hidden 9 --dropout 0 --weight-decay 0 -o tuned --json");
+    object = parsed_output();
+    cr_assert_eq(json_array_size(json_object_get(object, "trials")), 4);
+    best = json_array_get(json_object_get(object, "trials"), 0);
+    char rate[32] = "auto"; /* trial 1 has the settings as they are */
+    if (number(best, "trial") > 1)
+        snprintf(rate, sizeof rate, "%.17g", number(best, "learning_rate"));
+    run_program(0, "train data.csv --target class --epochs 12 --hidden 9 --learning-rate %s -o trained -q", rate);
+    cr_assert(same_bytes("tuned", "trained"));
+    json_decref(object);
+    run_program(0, "tune data.csv --target class --trials 3 --epochs 3");
+    cr_assert(strstr(last_outcome()->out, "\nnetwork "), "%s", last_outcome()->out);
+}
+
 static size_t count_lines(const char *text)
 {
     size_t lines = 0;

@@ -11,8 +11,8 @@
 
 TestSuite(usage, .init = scratch_begin, .fini = scratch_end);
 
-static const char *const commands[] = {"cv",        "train", "evaluate", "predict", "trace",
-                                       "gradcheck", "info",  "export",   "bench",   "plan"};
+static const char *const commands[] = {"cv",        "tune", "train",  "evaluate", "predict", "trace",
+                                       "gradcheck", "info", "export", "bench",    "plan"};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 Test(usage, version_is_the_library_s)
@@ -68,6 +68,9 @@ Test(usage, mistakes_are_named)
     expect_usage("train a b", "unexpected 'b'");
     expect_usage("train a --dream 0.5", "unknown option --dream");
     expect_usage("cv a --folds 1", "a number from 2 to");
+    expect_usage("tune a --trials 0", "a number from 1 to");
+    expect_usage("tune a --validation-split 0", "--validation-split above 0");
+    expect_usage("tune a --folds 3", "'tune' has no option --folds");
     expect_usage("cv a --folds 5x", "a number from 2 to");
     expect_usage("cv a -o model", "unknown option -o");
     expect_usage("cv a --validation-split 0 --metric auc", "no effect without validation rows");
