@@ -242,6 +242,7 @@ typedef struct bp_settings {
     int32_t scale;                    /* bp_scale */
     int32_t task;                     /* bp_task */
     double validation_split;          /* [0, 1); 0: none */
+    uint64_t max_index;               /* highest index of a LIBSVM file */
     uint64_t max_categories;          /* inputs that columns of categories may become, in all */
     int32_t missing_targets;          /* bp_missing_targets */
 
@@ -337,7 +338,7 @@ typedef struct bp_rows {
 /* Columns of inputs, targets and perhaps weights, each in a type of its own, as the file has them. */
 typedef struct bp_dataset bp_dataset;
 
-/* Reads a file whole. By its name: .csv, .tsv, .npy, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
+/* Reads a file whole. By its name: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
  * input. Settings used: target, target-file, ignore-columns, weight-column, categorical, delimiter, decimal, missing, header, task,
  * and threads for CSV. An IDX file of images finds its labels by name. A target that is missing is an error that lists the columns,
  * unless `target_optional`. */

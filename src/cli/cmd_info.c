@@ -209,7 +209,7 @@ static int info_tensors(const bp_arguments *arguments)
 /* Models may have any name; data files are told by theirs. */
 static bool is_data(const char *path)
 {
-    static const char *const suffixes[] = {".csv", ".tsv", ".npy", ".idx", "-ubyte", ".bpd"};
+    static const char *const suffixes[] = {".csv", ".tsv", ".npy", ".libsvm", ".svm", ".idx", "-ubyte", ".bpd"};
     size_t length = strlen(path);
 
     if (length > 3 && strcmp(path + length - 3, ".gz") == 0)

@@ -102,6 +102,8 @@ const bp_setting_entry bp_setting_table[] = {
      FIELD(group), .kind = BP_KIND_TEXT},
     {SHOW("missing-targets", "error|skip", "error", "rows whose target is missing: refused, or left out", 1),
      FIELD(missing_targets), .kind = BP_KIND_CHOICE},
+    {SHOW("max-index", "N", "1000000", "highest index of a LIBSVM file", 0), FIELD(max_index), .kind = BP_KIND_COUNT, .min = 1,
+     .max = 16777215},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bpd.h"
+#include "entries.h"
 #include "error.h"
 #include "file.h"
 #include "float_state.h"
@@ -192,6 +193,8 @@ size_t bp_type_size(bp_type type)
 
 double bp_column_number(const bp_column *column, uint64_t row)
 {
+    if (column->entries)
+        return bp_entries_number(column->entries, row, column->place);
     const void *at = (const char *)column->data + row * column->stride;
 
     switch (column->type) {

@@ -27,22 +27,27 @@ typedef struct bp_column {
     size_t stride;     /* bytes */
     char **categories; /* [category_count], NUL-terminated UTF-8; NULL for numbers */
     size_t category_count;
+    const struct bp_entries *entries; /* of a column of numbers that is mostly 0, in place of data (entries.h), */
+    uint32_t place;                   /* and its place there; else NULL */
 } bp_column;
 
 typedef struct bp_bpd bp_bpd;
+typedef struct bp_entries bp_entries;
 
 struct bp_dataset {
     bp_pool pool; /* all that the readers allocated */
     uint64_t rows;
     size_t column_count;
-    bp_column *columns;    /* [column_count] */
-    bool integer_classes;  /* the format's integer targets are classes (IDX) */
-    bool numbered;         /* inputs are named x1, x2, ... by their places: all of them or none fit an encoder */
-    char *path;            /* for messages */
-    const uint64_t *lines; /* [rows], where each row begins in its text file; NULL where rows are lines, or there are none */
-    uint64_t first_line;   /* of a text file whose rows are lines, one after the other: row 0's, counted from 1; else 0 */
-    uint64_t skipped;      /* rows that were left out in reading */
-    bp_bpd *bpd;           /* the file that is still open, and holds the columns' data; NULL: memory holds all */
+    bp_column *columns;        /* [column_count] */
+    bool integer_classes;      /* the format's integer targets are classes (IDX) */
+    bool numbered;             /* inputs are named x1, x2, ... by their places: all of them or none fit an encoder */
+    char *path;                /* for messages */
+    const uint64_t *lines;     /* [rows], where each row begins in its text file; NULL where rows are lines, or there are none */
+    uint64_t first_line;       /* of a text file whose rows are lines, one after the other: row 0's, counted from 1; else 0 */
+    uint64_t skipped;          /* rows that were left out in reading */
+    const bp_entries *entries; /* of all its inputs that are mostly 0; NULL: none is */
+    const bp_column *absent;   /* with entries: a column that is 0 in every row */
+    bp_bpd *bpd;               /* the file that is still open, and holds the columns' data; NULL: memory holds all */
 };
 
 /* An empty data set; the readers fill it. */

@@ -11,6 +11,7 @@
 #include "file.h"
 #include "float_state.h"
 #include "idx.h"
+#include "libsvm.h"
 #include "memory.h"
 #include "npy.h"
 #include "settings.h"
@@ -151,7 +152,7 @@ static bp_status refuse_format(const char *path, bp_error *error)
     bp_file_close(fd);
     return bp_fail(
         error, BP_BAD_FILE,
-        "%s: its name does not tell what it is: .csv, .tsv, .npy, *-ubyte and .idx are read, each also with .gz, and .bpd", path);
+        "%s: its name does not tell what it is: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte and .idx are read, each also with .gz, and .bpd", path);
 }
 
 static bp_status read_packed(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
@@ -167,6 +168,8 @@ static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings 
 {
     size_t length = bp_stream_plain_length(path);
 
+    if (ends_with(path, length, ".libsvm") || ends_with(path, length, ".svm"))
+        return bp_libsvm_read(path, settings, allocator, result, error);
     if (ends_with(path, length, ".npy"))
         return bp_npy_read(path, settings, lenient, allocator, result, error);
     if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))

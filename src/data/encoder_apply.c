@@ -20,10 +20,13 @@ static bp_destination carve(const bp_bound *a, bp_arena *arena)
     bool classed = a->encoder->class_count > 0;
     bp_destination to;
 
-    to.x = bp_arena_take(arena, a->borrow ? 0 : rows, a->encoder->inputs * sizeof *to.x);
+    to.x = bp_arena_take(arena, a->borrow || a->sparse ? 0 : rows, a->encoder->inputs * sizeof *to.x);
     to.y = bp_arena_take(arena, a->with_targets && !classed ? rows : 0, a->encoder->target_count * sizeof *to.y);
     to.classes = bp_arena_take(arena, a->with_targets && classed ? rows : 0, sizeof *to.classes);
     to.weight = bp_arena_take(arena, a->weight ? rows : 0, sizeof *to.weight);
+    to.first = bp_arena_take(arena, a->sparse ? rows + 1 : 0, sizeof *to.first);
+    to.column = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.column);
+    to.value = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.value);
     return to;
 }
 
@@ -32,7 +35,8 @@ static void leave_out(const bp_bound *a, bp_destination *to)
 {
     bool classed = a->encoder->class_count > 0;
 
-    to->x = a->borrow ? NULL : to->x;
+    to->x = a->borrow || a->sparse ? NULL : to->x;
+    to->first = a->sparse ? to->first : NULL;
     to->y = a->with_targets && !classed ? to->y : NULL;
     to->classes = a->with_targets && classed ? to->classes : NULL;
     to->weight = a->weight ? to->weight : NULL;
@@ -78,6 +82,8 @@ static void set_views(const bp_bound *a, const bp_destination *to, bp_examples *
     e->x_type = a->borrow ? BP_TYPE_U8 : BP_TYPE_F32;
     e->x = a->borrow ? first->data : to->x;
     e->x_stride = a->borrow ? first->stride : (size_t)e->inputs * sizeof(float);
+    if (a->sparse)
+        e->sparse = (bp_sparse){to->first, to->column, to->value};
     e->x_divisor = a->borrow ? (float)a->encoder->features[0].scale : 1;
     e->weight = to->weight;
     e->outputs = a->with_targets ? a->encoder->outputs : 0;
@@ -133,6 +139,14 @@ static bp_status write_all(const bp_bound *a, const bp_destination *to, bp_examp
     return w.failed ? write_kept(&w, (bp_range){0, rows}, &w.strange, error) : BP_OK;
 }
 
+static bp_status write_sparse(const bp_bound *a, const bp_destination *to, bp_error *error)
+{
+    bp_float_state state = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = bp_bound_write_entries(a, to, error);
+    bp_float_end(state);
+    return status;
+}
+
 static bp_status make_examples(const bp_bound *a, bp_examples **result, bp_error *error)
 {
     bp_examples *e = bp_allocate_zeroed(&a->pool.allocator, sizeof *e);
@@ -146,7 +160,9 @@ static bp_status make_examples(const bp_bound *a, bp_examples **result, bp_error
     bp_status status = take_block(a, e, &to, error);
     if (status == BP_OK) {
         set_views(a, &to, e);
-        status = write_all(a, &to, e, error);
+        status = a->sparse ? write_sparse(a, &to, error) : BP_OK;
+        if (status == BP_OK)
+            status = write_all(a, &to, e, error);
     }
     if (status != BP_OK) {
         bp_examples_free(e);
@@ -159,6 +175,7 @@ static bp_status make_examples(const bp_bound *a, bp_examples **result, bp_error
 static BP_OUT_OF_LINE bp_status prepare(bp_bound *a, bp_error *error)
 {
     BP_TRY(bp_encoder_bind(a, error));
+    BP_TRY(bp_bound_choose(a, error));
     return bp_bound_prepare(a, error);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "entries.h"
 #include "error.h"
 #include "text.h"
 
@@ -53,7 +54,9 @@ static bp_status find_features(bp_bound *a, bp_error *error)
 
     BP_TRY(check_count(a, error));
     for (size_t i = 0; i < a->encoder->feature_count; i++) {
-        a->features[i] = (bp_binding){.column = bp_dataset_find(a->dataset, a->encoder->features[i].name, i)};
+        const char *name = a->encoder->features[i].name;
+        const bp_column *column = a->dataset->entries ? bp_entries_find(a->dataset, name) : bp_dataset_find(a->dataset, name, i);
+        a->features[i] = (bp_binding){.column = column};
         complete = complete && a->features[i].column;
     }
     return complete ? BP_OK : fail_missing(a, error);
@@ -221,6 +224,8 @@ static bool is_matrix(const bp_bound *a)
     const bp_column *first = a->features[0].column;
     size_t size = bp_type_size(first->type);
 
+    if (first->entries)
+        return false;
     for (size_t i = 0; i < a->encoder->feature_count; i++) {
         const bp_column *column = a->features[i].column;
         if (a->encoder->features[i].categories || a->encoder->features[i].has_missing || column->categorical ||

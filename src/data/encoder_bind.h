@@ -6,6 +6,7 @@
 #define BP_ENCODER_BIND_H
 
 #include "encoder.h"
+#include "kernels.h"
 
 /* A feature or target and the column that feeds it. */
 typedef struct bp_binding {
@@ -19,6 +20,9 @@ typedef struct bp_bound {
     bool with_targets;
     bool matrix;             /* the features are numbers side by side, in their order */
     bool borrow;             /* the data set's bytes serve as they are */
+    bool sparse;             /* the data set's entries become the examples' */
+    uint32_t *feature_of;    /* with entries, [column_count]: the feature that a place feeds */
+    uint64_t entry_count;    /* of those that feed one */
     struct bp_piece *pieces; /* [64 columns each] of a matrix */
     bp_pool pool;
     bp_binding *features;    /* [feature_count] */
@@ -43,12 +47,21 @@ typedef struct bp_destination {
     float *y;         /* [rows, target_count] */
     int32_t *classes; /* [rows] */
     float *weight;    /* [rows] */
+    uint64_t *first;  /* [rows + 1]: sparse x, */
+    uint32_t *column; /* [entry_count] */
+    float *value;     /* [entry_count] */
 } bp_destination;
 
 #define BP_WRITE_ROWS ((uint64_t)64) /* written column by column while they stay in cache */
 
 /* What writing needs beside the binding, in the pool. */
 bp_status bp_bound_prepare(bp_bound *bound, bp_error *error);
+
+/* Chooses between dense and sparse x, by size alone: results have the same bits. */
+bp_status bp_bound_choose(bp_bound *bound, bp_error *error);
+
+/* Sparse x, of all rows. BP_BAD_FILE as below. */
+bp_status bp_bound_write_entries(const bp_bound *bound, const bp_destination *to, bp_error *error);
 
 /* Writes rows begin ... end - 1, each as if alone. BP_BAD_FILE names a row and column that cannot be. *strange grows. */
 bp_status bp_bound_write(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end, bp_strange *strange,

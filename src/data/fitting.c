@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "encoder_column.h"
+#include "entries.h"
 #include "error.h"
 #include "fitting.h"
 #include "float_state.h"
@@ -22,6 +23,7 @@ struct bp_fitting {
     bp_scale scale;
     bp_task task; /* as asked for */
     uint64_t most_categories;
+    double *magnitudes; /* [column_count], of columns with entries; NULL where there are none */
 };
 
 static size_t count_role(const bp_dataset *dataset, bp_role role)
@@ -154,7 +156,7 @@ static bp_status name_weight(bp_fitting *f, bp_error *error)
 /* What has to be known of a column, as a sum of BP_WANT_ and BP_REFUSE_. */
 static unsigned want_numbers(const bp_column *column, bp_scale rule)
 {
-    if (!bp_column_needs_range(column, rule))
+    if (column->entries || !bp_column_needs_range(column, rule))
         return 0;
     return BP_WANT_VALUES | BP_REFUSE_INFINITE | (bp_column_needs_deviation(column, rule) ? BP_WANT_DEVIATION : 0);
 }
@@ -204,6 +206,8 @@ static bp_status start(bp_fitting *f, const bp_settings *settings, bp_error *err
     BP_TRY(choose_task(f, error));
     BP_TRY(name_features(f, error));
     BP_TRY(name_weight(f, error));
+    if (f->shape->entries)
+        BP_TRY(bp_entries_begin(f->shape, f->scale, &f->allocator, &f->magnitudes, error));
     return start_statistics(f, full.threads, error);
 }
 
@@ -243,6 +247,7 @@ void bp_fitting_free(bp_fitting *f)
     bp_encoder_free(f->encoder);
     bp_statistics_free(f->statistics);
     bp_integers_release(&f->integers);
+    bp_release(&memory, f->magnitudes, f->shape->column_count * sizeof *f->magnitudes);
     bp_release(&memory, f, sizeof *f);
 }
 
@@ -259,6 +264,8 @@ bp_status bp_fitting_add(bp_fitting *f, const bp_dataset *block, bp_rows rows, b
 {
     bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
     bp_status status = add_classes(f, block, rows, error);
+    if (f->magnitudes)
+        bp_entries_magnitudes(block->entries, rows, f->magnitudes);
     bp_float_end(host);
     return status == BP_OK ? bp_statistics_add(f->statistics, block, rows, error) : status;
 }
@@ -327,6 +334,11 @@ static bp_status end_feature(const bp_fitting *f, const bp_column *column, bp_fe
     const bp_column_statistics *found = found_in(f, column);
     bp_scaling scaling;
 
+    if (column->entries) {
+        if (f->scale == BP_SCALE_AUTO && f->magnitudes[column->place] > 0)
+            feature->scale = f->magnitudes[column->place];
+        return BP_OK;
+    }
     feature->has_missing = found->missing > 0;
     if (column->categorical) {
         for (size_t i = 0; i < column->category_count; i++)

@@ -63,6 +63,11 @@ static void load(const bp_column *column, bp_rows rows, span at, double *values)
     const char *data = column->data;
     size_t stride = column->stride;
 
+    if (column->entries) {
+        for (size_t i = 0; i < at.count; i++)
+            values[i] = bp_column_number(column, bp_rows_at(rows, at.begin + i));
+        return;
+    }
     switch (column->type) {
     case BP_TYPE_U8:
         LOAD(uint8_t);
