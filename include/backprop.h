@@ -450,6 +450,9 @@ BP_API void bp_encoder_describe(const bp_encoder *encoder, bp_encoder_info *info
 /* A class's name; NULL behind the last, or in a regression. Static while the encoder lives. */
 BP_API const char *bp_encoder_class(const bp_encoder *encoder, uint32_t index);
 
+/* Input columns of the data set, each of which becomes one network input or more. */
+BP_API uint32_t bp_encoder_columns(const bp_encoder *encoder);
+
 /* A network input's name: the column's, or "column=category", "column=missing", "column=other". Static while the encoder lives. */
 BP_API const char *bp_encoder_input(const bp_encoder *encoder, uint32_t index);
 
@@ -641,6 +644,23 @@ BP_API bp_status bp_evaluation_confusion(const bp_evaluation *evaluation, uint64
 /* Outputs of numbers; 0 of classes. */
 BP_API uint32_t bp_evaluation_outputs(const bp_evaluation *evaluation);
 BP_API bp_status bp_evaluation_output(const bp_evaluation *evaluation, uint32_t index, bp_number_scores *result, bp_error *error);
+
+/* What one input column is worth. */
+typedef struct bp_importance {
+    const char *column; /* static while the encoder lives */
+    double mean;        /* of the repeats: by how much the metric is worse */
+    double deviation;   /* of the repeats, by n - 1; NaN of one */
+    uint64_t place;     /* of the column among the inputs, from 0 */
+} bp_importance;
+
+/* Permutation importance on chosen rows, which should not be the training rows: a column's values are dealt out anew among the rows
+ * `repeats` times, by seed, and the metric (BP_METRIC_AUTO: accuracy, or r2) is looked at again. All that is encoded from a column
+ * moves together; of two columns that say the same, each seems dispensable. result [bp_encoder_columns], the most important first;
+ * score, which may be NULL, gets the metric as it is. Takes 4 bytes for each row and network input, and repeats x columns
+ * evaluations. */
+BP_API bp_status bp_network_importance(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
+                                       const bp_examples *examples, bp_rows rows, int32_t metric, uint32_t repeats, uint64_t seed,
+                                       const bp_allocator *allocator, bp_importance *result, double *score, bp_error *error);
 
 /* ---------------------------------------------------------------------------------------------------------- trainer */
 

@@ -148,6 +148,11 @@ const char *bp_encoder_class(const bp_encoder *encoder, uint32_t index)
     return index < encoder->class_count ? encoder->classes[index] : NULL;
 }
 
+uint32_t bp_encoder_columns(const bp_encoder *encoder)
+{
+    return (uint32_t)encoder->feature_count;
+}
+
 const char *bp_encoder_input(const bp_encoder *encoder, uint32_t index)
 {
     return index < encoder->inputs ? encoder->input_names[index] : NULL;

@@ -143,6 +143,22 @@ Test(commands, tune_saves_what_train_gives_with_the_same_settings)
     cr_assert(strstr(last_outcome()->out, "\nnetwork "), "%s", last_outcome()->out);
 }
 
+Test(commands, evaluate_weighs_columns_and_not_their_categories)
+{
+    json_t *object;
+
+    write_classes("data.csv", 200, 1);
+    run_program(0, "train data.csv --target class --epochs 30 --hidden 8 -q");
+    run_program(0, "evaluate model.safetensors data.csv --importance --repeats 3 --metric auc --seed 4 --json");
+    object = parsed_output();
+    cr_assert_str_eq(json_string_value(json_object_get(object, "importance_of")), "auc");
+    cr_assert_eq(json_array_size(json_object_get(object, "importance")), 3, "x1, x2, colour");
+    cr_assert_gt(number(json_array_get(json_object_get(object, "importance"), 0), "mean"), 0);
+    json_decref(object);
+    run_program(0, "evaluate model.safetensors data.csv --importance");
+    cr_assert(strstr(last_outcome()->out, "\ncolour "), "%s", last_outcome()->out);
+}
+
 static size_t count_lines(const char *text)
 {
     size_t lines = 0;

@@ -68,6 +68,9 @@ Test(usage, mistakes_are_named)
     expect_usage("train a b", "unexpected 'b'");
     expect_usage("train a --dream 0.5", "unknown option --dream");
     expect_usage("cv a --folds 1", "a number from 2 to");
+    expect_usage("evaluate a b --repeats 3", "--repeats needs --importance");
+    expect_usage("evaluate a b --metric auc", "--metric needs --importance");
+    expect_usage("evaluate a b --importance --repeats 0", "a number from 1 on");
     expect_usage("tune a --trials 0", "a number from 1 to");
     expect_usage("tune a --validation-split 0", "--validation-split above 0");
     expect_usage("tune a --folds 3", "'tune' has no option --folds");
