@@ -209,7 +209,7 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"target-file", "header", "delimiter", "decimal", "missing", NULL};
+static const char *const settings[] = {"target-file", "header", "delimiter", "decimal", "missing", "max-index", NULL};
 static const bp_option_id options[] = {BP_OPTION_ROW, BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_trace = {
