@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "csv_fill.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
-#include "csv_worker.h"
+#include "csv_pass.h"
 #include "error.h"
-#include "float_state.h"
 #include "memory.h"
 #include "size.h"
 #include "team.h"
@@ -19,155 +17,23 @@ typedef struct filling {
     bp_dataset *dataset;
     const bp_csv_table *table;
     bp_csv_storage storage;
-    unsigned threads;
-    bp_csv_worker *workers; /* [threads] */
-    unsigned char *modes;   /* [columns]: of this pass; BP_CSV_SKIP once a column is done */
-    uint64_t *infinite;     /* [columns]: over all workers */
-    uint64_t *again;        /* [threads]: segments that a full set broke off */
-    uint32_t *owner;        /* [segments]: whose sets numbered its texts */
-    size_t set_count;       /* of each worker */
-    size_t visits;          /* segments to take in this pass, evenly over the text */
-    size_t again_count;
-    atomic_size_t next_again;
-    atomic_size_t next;
-    atomic_bool stop;            /* a set is full: no more segments for now */
-    _Atomic uint64_t bad;        /* first segment with an error so far, BP_CSV_NOWHERE */
+    bp_csv_pass pass;
+    unsigned char *modes;        /* [columns]: of this pass; BP_CSV_SKIP once a column is done */
+    uint64_t *infinite;          /* [columns]: over all workers */
     const int32_t *const *ranks; /* of the column whose codes are renumbered */
     int32_t *codes;
+    atomic_size_t next; /* segment to renumber */
 } filling;
-
-/* ------------------------------------------------------------------------------------------------------------- a pass */
-
-static uint64_t visited(const filling *f, size_t visit)
-{
-    size_t count = f->table->survey->count;
-    return f->visits == count || f->visits < 2 ? visit : visit * (count - 1) / (f->visits - 1);
-}
-
-/* Segments are taken in ascending order: once one is bad, those behind it do not matter. */
-static bool next_segment(filling *f, uint64_t *index)
-{
-    size_t visit = atomic_load(&f->next_again) < f->again_count ? atomic_fetch_add(&f->next_again, 1) : f->again_count;
-
-    if (visit < f->again_count) {
-        *index = f->again[visit];
-        return true;
-    }
-    visit = atomic_fetch_add(&f->next, 1);
-    if (visit >= f->visits)
-        return false;
-    *index = visited(f, visit);
-    return *index < atomic_load(&f->bad);
-}
-
-static void note_error(filling *f, bp_csv_worker *w, uint64_t index, const bp_error *error)
-{
-    uint64_t bad = atomic_load(&f->bad);
-
-    if (index >= w->error_segment)
-        return;
-    w->error_segment = index;
-    w->error = *error;
-    while (index < bad && !atomic_compare_exchange_weak(&f->bad, &bad, index)) {
-    }
-}
-
-static BP_OUT_OF_LINE void take_segments(filling *f, unsigned member)
-{
-    bp_csv_worker *w = &f->workers[member];
-    bp_error error;
-    uint64_t index;
-
-    while (!atomic_load(&f->stop) && next_segment(f, &index)) {
-        bp_status status = bp_csv_take_segment(w, &f->table->survey->segments[index], &error);
-        f->owner[index] = member;
-        if (status == BP_CANCELLED) {
-            w->abandoned = index;
-            atomic_store(&f->stop, true);
-        } else if (status != BP_OK) {
-            note_error(f, w, index, &error);
-        }
-    }
-}
-
-static void work_on_segments(void *context, bp_member member)
-{
-    bp_float_state team = bp_float_begin(BP_SUBNORMALS_KEPT); /* as they are in the file */
-    take_segments(context, member.index);
-    bp_float_end(team);
-}
-
-/* Widens what is full or soon will be, so that the team stops seldom. */
-static bp_status widen_sets(filling *f, bp_csv_worker *w, bp_error *error)
-{
-    for (size_t i = 0; i < f->set_count; i++)
-        if (i == w->full || bp_csv_set_is_filling(&w->sets[i]))
-            BP_TRY(bp_csv_set_widen(&w->sets[i], i == w->full ? w->full_length : 0, &f->dataset->pool.allocator, error));
-    return BP_OK;
-}
-
-/* What was broken off is taken again, and so is what nobody has come to since; together that is one segment a worker at most, since
- * none takes a new one before. */
-static bp_status prepare_again(filling *f, bp_error *error)
-{
-    size_t count = 0;
-
-    for (size_t i = atomic_load(&f->next_again); i < f->again_count; i++)
-        f->again[count++] = f->again[i];
-    for (unsigned i = 0; i < f->threads; i++) {
-        bp_csv_worker *w = &f->workers[i];
-        if (w->abandoned == BP_CSV_NOWHERE)
-            continue;
-        BP_TRY(widen_sets(f, w, error));
-        f->again[count++] = w->abandoned;
-        w->abandoned = BP_CSV_NOWHERE;
-    }
-    f->again_count = count;
-    atomic_store(&f->next_again, 0);
-    atomic_store(&f->stop, false);
-    return BP_OK;
-}
-
-static bp_status first_error(const filling *f, bp_error *error)
-{
-    for (unsigned i = 0; i < f->threads; i++)
-        if (f->workers[i].error_segment != BP_CSV_NOWHERE && f->workers[i].error_segment == f->bad) {
-            if (error)
-                *error = f->workers[i].error;
-            return (bp_status)f->workers[i].error.status;
-        }
-    return BP_OK;
-}
-
-/* Those of a few segments need not be the text's first. */
-static void forget_errors(filling *f)
-{
-    for (unsigned i = 0; i < f->threads; i++)
-        f->workers[i].error_segment = BP_CSV_NOWHERE;
-    atomic_store(&f->bad, BP_CSV_NOWHERE);
-}
-
-/* Takes `visits` segments through the modes; their errors are kept by the workers. */
-static bp_status run_pass(filling *f, size_t visits, bp_error *error)
-{
-    f->visits = visits;
-    atomic_store(&f->next, 0);
-    do {
-        BP_TRY(prepare_again(f, error));
-        bp_team_run(f->threads, work_on_segments, f);
-    } while (atomic_load(&f->stop));
-    return BP_OK;
-}
 
 /* ------------------------------------------------------------------------------------------------------------ modes */
 
 static void set_modes(filling *f)
 {
-    for (unsigned i = 0; i < f->threads; i++) {
-        memcpy(f->workers[i].modes, f->modes, f->storage.columns);
-        memset(f->workers[i].seen, 0, f->storage.columns);
+    for (unsigned i = 0; i < f->pass.threads; i++) {
+        memcpy(f->pass.workers[i].modes, f->modes, f->storage.columns);
+        memset(f->pass.workers[i].seen, 0, f->storage.columns);
         for (size_t c = 0; c < f->storage.columns; c++)
-            f->workers[i].infinite[c] = BP_CSV_NOWHERE;
+            f->pass.workers[i].infinite[c] = BP_CSV_NOWHERE;
     }
 }
 
@@ -175,8 +41,8 @@ static unsigned char seen_by_all(const filling *f, size_t column)
 {
     unsigned char seen = 0;
 
-    for (unsigned i = 0; i < f->threads; i++)
-        seen |= f->workers[i].seen[column];
+    for (unsigned i = 0; i < f->pass.threads; i++)
+        seen |= f->pass.workers[i].seen[column];
     return seen;
 }
 
@@ -190,8 +56,8 @@ static bp_status guess_modes(filling *f, bp_error *error)
     for (size_t c = 0; c < f->storage.columns; c++)
         f->modes[c] = f->dataset->columns[c].categorical ? BP_CSV_SKIP : BP_CSV_GUESS;
     set_modes(f);
-    BP_TRY(run_pass(f, bp_size_min(SAMPLES, f->table->survey->count), error));
-    forget_errors(f);
+    BP_TRY(bp_csv_pass_run(&f->pass, bp_size_min(SAMPLES, f->table->survey->count), error));
+    bp_csv_pass_forget(&f->pass); /* those of a few segments need not be the text's first */
     for (size_t c = 0; c < f->storage.columns; c++)
         f->modes[c] = f->modes[c] == BP_CSV_SKIP ? BP_CSV_CODES : (unsigned char)fitting_mode(seen_by_all(f, c));
     return BP_OK;
@@ -213,14 +79,15 @@ static void drop_column(filling *f, size_t column)
 
 static void drop_sets(filling *f)
 {
-    for (unsigned i = 0; i < f->threads; i++) {
-        for (size_t k = 0; k < f->set_count; k++)
-            bp_csv_set_release(&f->workers[i].sets[k], &f->dataset->pool.allocator);
+    for (unsigned i = 0; i < f->pass.threads; i++) {
+        for (size_t k = 0; k < f->pass.set_count; k++)
+            bp_csv_set_release(&f->pass.workers[i].sets[k], &f->dataset->pool.allocator);
         if (i == 0)
-            bp_release(&f->dataset->pool.allocator, f->workers[0].sets, f->threads * f->set_count * sizeof(bp_csv_set));
-        f->workers[i].sets = NULL;
+            bp_release(&f->dataset->pool.allocator, f->pass.workers[0].sets,
+                       f->pass.threads * f->pass.set_count * sizeof(bp_csv_set));
+        f->pass.workers[i].sets = NULL;
     }
-    f->set_count = 0;
+    f->pass.set_count = 0;
 }
 
 static bp_status make_sets(filling *f, bp_error *error)
@@ -230,12 +97,12 @@ static bp_status make_sets(filling *f, bp_error *error)
     for (size_t c = 0; c < f->storage.columns; c++)
         if (f->modes[c] == BP_CSV_CODES)
             f->storage.set_of[c] = count++;
-    bp_csv_set *sets = bp_allocate_zeroed(&f->dataset->pool.allocator, f->threads * count * sizeof *sets);
+    bp_csv_set *sets = bp_allocate_zeroed(&f->dataset->pool.allocator, f->pass.threads * count * sizeof *sets);
     if (!sets)
         return bp_fail(error, BP_NO_MEMORY, "%s: memory for categories was refused", f->dataset->path);
-    f->set_count = count;
-    for (unsigned i = 0; i < f->threads; i++)
-        f->workers[i].sets = sets + i * count;
+    f->pass.set_count = count;
+    for (unsigned i = 0; i < f->pass.threads; i++)
+        f->pass.workers[i].sets = sets + i * count;
     return BP_OK;
 }
 
@@ -263,7 +130,7 @@ static void renumber(void *context, bp_member member)
     (void)member;
     while ((index = atomic_fetch_add(&f->next, 1)) < f->table->survey->count) {
         const bp_csv_segment *segment = &f->table->survey->segments[index];
-        const int32_t *ranks = f->ranks[f->owner[index]];
+        const int32_t *ranks = f->ranks[f->pass.owner[index]];
         for (uint64_t row = segment->row; row < segment->row + segment->rows; row++)
             if (f->codes[row] >= 0)
                 f->codes[row] = ranks[f->codes[row]];
@@ -274,21 +141,22 @@ static void renumber(void *context, bp_member member)
 static bp_status end_categories(filling *f, size_t column, bp_error *error)
 {
     const bp_allocator *allocator = &f->dataset->pool.allocator;
-    const bp_csv_set *sets = f->workers[0].sets + f->storage.set_of[column];
-    int32_t **ranks = bp_allocate(allocator, f->threads * sizeof *ranks);
+    const bp_csv_set *sets = f->pass.workers[0].sets + f->storage.set_of[column];
+    int32_t **ranks = bp_allocate(allocator, f->pass.threads * sizeof *ranks);
 
     if (!ranks)
         return bp_fail(error, BP_NO_MEMORY, "%s: memory for categories was refused", f->dataset->path);
-    bp_status status = bp_csv_set_unite(f->dataset, &f->dataset->columns[column], sets, f->set_count, f->threads, ranks, error);
+    bp_status status =
+        bp_csv_set_unite(f->dataset, &f->dataset->columns[column], sets, f->pass.set_count, f->pass.threads, ranks, error);
     if (status == BP_OK) {
         f->ranks = (const int32_t *const *)ranks;
         f->codes = f->storage.data[column];
         atomic_store(&f->next, 0);
-        bp_team_run(f->threads, renumber, f);
-        for (unsigned i = 0; i < f->threads; i++)
-            bp_release(allocator, ranks[i], sets[i * f->set_count].count * sizeof **ranks);
+        bp_team_run(f->pass.threads, renumber, f);
+        for (unsigned i = 0; i < f->pass.threads; i++)
+            bp_release(allocator, ranks[i], sets[i * f->pass.set_count].count * sizeof **ranks);
     }
-    bp_release(allocator, ranks, f->threads * sizeof *ranks);
+    bp_release(allocator, ranks, f->pass.threads * sizeof *ranks);
     return status;
 }
 
@@ -296,9 +164,9 @@ static bp_status end_categories(filling *f, size_t column, bp_error *error)
 
 static void keep_infinite(filling *f, size_t column)
 {
-    for (unsigned i = 0; i < f->threads; i++)
-        if (f->workers[i].infinite[column] < f->infinite[column])
-            f->infinite[column] = f->workers[i].infinite[column];
+    for (unsigned i = 0; i < f->pass.threads; i++)
+        if (f->pass.workers[i].infinite[column] < f->infinite[column])
+            f->infinite[column] = f->pass.workers[i].infinite[column];
 }
 
 /* The column's data are those of the data set from here on. */
@@ -362,8 +230,8 @@ static bp_status fill_columns(filling *f, bp_error *error)
     do {
         BP_TRY(make_storage(f, error));
         set_modes(f);
-        BP_TRY(run_pass(f, f->table->survey->count, error));
-        BP_TRY(first_error(f, error));
+        BP_TRY(bp_csv_pass_run(&f->pass, f->table->survey->count, error));
+        BP_TRY(bp_csv_pass_error(&f->pass, error));
         BP_TRY(end_pass(f, &left, error));
     } while (left);
     return refuse_infinite(f, error);
@@ -376,27 +244,27 @@ static void place(bp_arena *arena, filling *f)
 {
     size_t columns = f->storage.columns, room = f->table->survey->longest + BP_CSV_ROOM;
 
-    f->workers = bp_arena_take(arena, f->threads, sizeof *f->workers);
+    f->pass.workers = bp_arena_take(arena, f->pass.threads, sizeof *f->pass.workers);
     f->modes = bp_arena_take(arena, columns, 1);
     f->infinite = bp_arena_take(arena, columns, sizeof *f->infinite);
-    f->again = bp_arena_take(arena, f->threads, sizeof *f->again);
-    f->owner = bp_arena_take(arena, f->table->survey->count, sizeof *f->owner);
+    f->pass.again = bp_arena_take(arena, f->pass.threads, sizeof *f->pass.again);
+    f->pass.owner = bp_arena_take(arena, f->table->survey->count, sizeof *f->pass.owner);
     f->storage.data = bp_arena_take(arena, columns, sizeof *f->storage.data);
     f->storage.set_of = bp_arena_take(arena, columns, sizeof *f->storage.set_of);
-    for (unsigned i = 0; i < f->threads; i++) {
+    for (unsigned i = 0; i < f->pass.threads; i++) {
         bp_csv_worker w = {.storage = &f->storage, .abandoned = BP_CSV_NOWHERE, .error_segment = BP_CSV_NOWHERE};
         w.modes = bp_arena_take(arena, columns, 1);
         w.seen = bp_arena_take(arena, columns, 1);
         w.infinite = bp_arena_take(arena, columns, sizeof *w.infinite);
         w.buffer = bp_arena_take(arena, room, 1);
         if (arena->base)
-            f->workers[i] = w;
+            f->pass.workers[i] = w;
     }
 }
 
 static void begin_filling(filling *f)
 {
-    f->bad = BP_CSV_NOWHERE;
+    f->pass.bad = BP_CSV_NOWHERE;
     for (size_t c = 0; c < f->storage.columns; c++) {
         f->infinite[c] = BP_CSV_NOWHERE;
         f->storage.data[c] = NULL;
@@ -426,10 +294,13 @@ static bp_status prepare_lines(filling *f, bp_error *error)
 
 bp_status bp_csv_fill(bp_dataset *dataset, const bp_csv_table *table, bp_error *error)
 {
-    filling f = {.dataset = dataset, .table = table, .storage = {.table = table, .columns = dataset->column_count}};
+    filling f = {.dataset = dataset,
+                 .table = table,
+                 .storage = {.table = table, .columns = dataset->column_count},
+                 .pass = {.table = table}};
     bp_arena arena = {0};
 
-    f.threads = team_size(dataset, table);
+    f.pass.threads = team_size(dataset, table);
     BP_TRY(prepare_lines(&f, error));
     place(&arena, &f);
     size_t bytes = arena.used;
