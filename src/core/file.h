@@ -10,7 +10,7 @@
 #ifndef BP_FILE_H
 #define BP_FILE_H
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX, which clang's <limits.h> keeps back in strict C11 */
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>

@@ -4,6 +4,7 @@
 #define _DEFAULT_SOURCE /* realpath, getentropy */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

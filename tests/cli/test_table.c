@@ -23,8 +23,8 @@ static void write_table(const char *name)
     fputs("id,age,colour,same,class,u,v\n", file);
     for (int i = 0; i < ROWS; i++) {
         char age[16];
-        snprintf(age, sizeof age, i % 6 == 5 ? "" : "%d", 20 + i);
-        fprintf(file, "%d,%s,%s,7,%s,%d,%g\n", 1000 + 3 * ((i * 7) % ROWS), age,
+        snprintf(age, sizeof age, "%d", 20 + i);
+        fprintf(file, "%d,%s,%s,7,%s,%d,%g\n", 1000 + 3 * ((i * 7) % ROWS), i % 6 == 5 ? "" : age,
                 i == 8   ? "pink"
                 : i == 9 ? "grey"
                          : colours[i % 4],
