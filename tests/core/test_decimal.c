@@ -29,7 +29,7 @@ static bool check(const char *text)
     padded[strlen(text)] = ',';
     const char *end = bp_decimal_read(padded, '.', &quick);
     if (end) {
-        cr_assert_eq(end - padded, strlen(text), "%s", text);
+        cr_assert_eq((size_t)(end - padded), strlen(text), "%s", text);
         cr_assert_eq(memcmp(&quick, &want, sizeof want), 0, "%s was read as %a, not %a", text, quick, want);
     }
     cr_assert_eq(bp_text_parse_f64(text, strlen(text), &value), isfinite(want), "%s", text);

@@ -49,7 +49,7 @@ static void expect_two_rows(const char *header, const void *data, size_t size, b
     cr_assert_eq(bp_dataset_column(dataset, 1, &info, NULL), BP_OK);
     cr_assert_str_eq(info.name, "x2");
     cr_assert_eq(info.role, 1);
-    cr_assert_eq(info.type, type);
+    cr_assert_eq(info.type, (int32_t)type);
     bp_dataset_free(dataset);
 }
 
