@@ -558,6 +558,7 @@ BP_API size_t bp_model_pytorch(const bp_network *network, const bp_encoder *enco
  *   .c             C99 source, with the bits of bp_network_predict and the encoder's. All identifiers begin with `prefix`,
  *                  NULL: the file's name made an identifier
  *   .npz           arrays for NumPy: W1 [inputs, outputs], b1 [outputs], W2, ... in f32; the encoder's mean, scale and the like in f64
+ *   .onnx          a graph of operator set 13, with what the encoder does to numbers before and after it
  *   .safetensors   what bp_model_save writes; the settings, which may be NULL, are for it alone, and prefix is NULL
  * The encoder may be NULL. BP_INVALID for another end and for a prefix that is no identifier. */
 BP_API bp_status bp_model_export(const char *path, const bp_network *network, const bp_encoder *encoder,

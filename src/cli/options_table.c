@@ -16,7 +16,7 @@ const bp_option bp_option_table[BP_OPTIONS] = {
     [BP_OPTION_OUTPUT_CSV] = {"output", 'o', "FILE", NULL, "predictions as CSV, instead of standard output"},
     [BP_OPTION_OUTPUT_BPD] = {"output", 'o', "FILE.bpd", NULL, "the file to write"},
     [BP_OPTION_OUTPUT_EXPORT] = {"output", 'o', "FILE", NULL,
-                                 "what the model becomes, by the end of the name: .c, .npz, .safetensors"},
+                                 "what the model becomes, by the end of the name: .c, .npz, .onnx, .safetensors"},
     [BP_OPTION_NAME] = {"name", 0, "NAME", NULL, "what all names in the C source begin with, instead of the file's name"},
     [BP_OPTION_CHECKPOINT] = {"checkpoint", 0, "FILE", NULL, "save what is needed to go on, now and then and when interrupted"},
     [BP_OPTION_CHECKPOINT_EVERY] = {"checkpoint-every", 0, "Nepoch|Nsteps|Ns", "60s", "how often, in epochs, steps or seconds"},

@@ -118,7 +118,7 @@ static void declare_row(bp_c_text *c, const bp_c_columns *columns)
 /* Numbers that a network without cross-entropy gives to classes are no probabilities. */
 static const char *share_of(const bp_c_columns *columns)
 {
-    return columns->loss == BP_SQUARED_ERROR ? "score" : "probability";
+    return columns->loss == BP_CROSS_ENTROPY || columns->loss == BP_BINARY_CROSS_ENTROPY ? "probability" : "score";
 }
 
 static void declare_classes(bp_c_text *c, const bp_c_columns *columns)

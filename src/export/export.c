@@ -20,11 +20,13 @@ static BP_OUT_OF_LINE bp_status export(const char *path, const bp_network *netwo
         return bp_export_c(path, network, encoder, prefix, error);
     if (prefix)
         return bp_fail(error, BP_INVALID, "%s: a name is for C source alone", path);
+    if (ends_with(path, ".onnx"))
+        return bp_export_onnx(path, network, encoder, error);
     if (ends_with(path, ".npz"))
         return bp_export_npz(path, network, encoder, error);
     if (ends_with(path, ".safetensors"))
         return bp_model_save(path, network, encoder, settings, error);
-    return bp_fail(error, BP_INVALID, "%s: the end of the name says what a model becomes: .c, .npz or .safetensors", path);
+    return bp_fail(error, BP_INVALID, "%s: the end of the name says what a model becomes: .c, .npz, .onnx or .safetensors", path);
 }
 
 bp_status bp_model_export(const char *path, const bp_network *network, const bp_encoder *encoder, const bp_settings *settings,

@@ -12,4 +12,7 @@ bp_status bp_export_c(const char *path, const bp_network *network, const bp_enco
 /* Arrays for NumPy: weights, and numbers of the encoder. */
 bp_status bp_export_npz(const char *path, const bp_network *network, const bp_encoder *encoder, bp_error *error);
 
+/* A graph for ONNX. */
+bp_status bp_export_onnx(const char *path, const bp_network *network, const bp_encoder *encoder, bp_error *error);
+
 #endif
