@@ -120,8 +120,16 @@ typedef enum bp_activation {
 typedef enum bp_loss { BP_LOSS_AUTO, BP_SQUARED_ERROR, BP_CROSS_ENTROPY, BP_BINARY_CROSS_ENTROPY } bp_loss;
 
 /* torch.optim's formulas and defaults: sgd (momentum 0, nesterov no), adam and adamw (beta1 0.9, beta2 0.999, epsilon
- * 1e-8). Weight decay: on W only, not on b; added to the gradient in sgd and adam, decoupled in adamw. */
-typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW } bp_optimizer;
+ * 1e-8). Weight decay: on W only, not on b; added to the gradient in sgd and adam, decoupled in adamw.
+ *
+ * Two take all rows for each update, 4,096 of them at a time, and have no rate, momentum or minibatches; an epoch is an iteration,
+ * and weight decay d adds d / 2 sum W^2 to J:
+ *   lbfgs   directions from the last 10 steps, step lengths that meet the strong Wolfe conditions (c1 1e-4, c2 0.9, 25 tries), which
+ *           take a pass over the rows each; over when the gradient's 2-norm is 1e-7 or no smaller J is to be found (Nocedal, Wright:
+ *           Numerical Optimization, 2006, algorithms 3.5, 3.6, 7.5)
+ *   rprop   iRPROP+: steps of each parameter's own size, by the gradient's sign: 0.1 at first, times 1.2 where the sign stays, times
+ *           0.5 where it turns, from 1e-6 to 50; a step that turned a sign is taken back where J grew (Igel, Huesken 2000) */
+typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW, BP_LBFGS, BP_RPROP } bp_optimizer;
 
 /* The rate of update t of n = epochs x updates of an epoch, t = 0, 1, ...; a warm-up of w updates first takes (t + 1) / w of it.
  * Behind it, with e the whole epochs in t - w updates:
@@ -672,7 +680,7 @@ typedef struct bp_trainer bp_trainer;
 BP_API bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings, size_t *bytes, bp_error *error);
 
 /* `memory` [bytes] at a multiple of 64, the caller's and to outlive the trainer, or NULL: the allocator's. A minibatch has
- * settings.batch_size rows at most (0 is refused here: say how many rows "all" are). The settings' dropout becomes the
+ * settings.batch_size rows at most (0 is refused here: say how many rows "all" are; lbfgs and rprop do not look at it). The settings' dropout becomes the
  * network's, whose model file names its modules by it, and so does their precision: it is predicted with and evaluated in the precision in which it was trained last, and its model file says so. */
 BP_API bp_status bp_trainer_create(bp_network *network, const bp_settings *settings, void *memory, size_t bytes,
                                    const bp_allocator *allocator, bp_trainer **result, bp_error *error);
@@ -749,7 +757,7 @@ typedef struct bp_progress {
     uint64_t rows;         /* of one epoch */
     double seconds;        /* since the fit began or was resumed */
     double train_loss;     /* mean over the rows of this epoch so far; at an epoch's end, of it */
-    double learning_rate;  /* of the last update; 0 before the first */
+    double learning_rate;  /* of the last update; 0 before the first; of lbfgs: the step length, of rprop: 0 */
     bp_metrics validation; /* of the last finished epoch; when early stopping is done, of the best; rows 0: none */
     uint64_t best_epoch;   /* counted from 1; 0: none yet */
 } bp_progress;

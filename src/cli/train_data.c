@@ -192,7 +192,9 @@ static int settle(bp_train *train)
         settings->loss = train->info.task == BP_TASK_REGRESSION ? BP_SQUARED_ERROR
                          : train->info.task == BP_TASK_BINARY   ? BP_BINARY_CROSS_ENTROPY
                                                                 : BP_CROSS_ENTROPY;
-    if (settings->batch_size == 0)
+    if (bp_settings_full_batch(settings))
+        settings->batch_size = 0; /* so the model says */
+    else if (settings->batch_size == 0)
         settings->batch_size = train->training.count;
     if (bp_settings_check(settings, &error) != BP_OK)
         return bp_say_error(train->arguments, &error);

@@ -21,4 +21,10 @@ bool bp_settings_given(const bp_settings *settings, const char *key);
 /* Refuses a delimiter that numbers, quotes and line ends are made of. bp_settings_check does so too. */
 bp_status bp_settings_check_delimiter(const bp_settings *settings, bp_error *error);
 
+/* Whether the optimizer takes all rows for each update. */
+static inline bool bp_settings_full_batch(const bp_settings *settings)
+{
+    return settings->optimizer == BP_LBFGS || settings->optimizer == BP_RPROP;
+}
+
 #endif

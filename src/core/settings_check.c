@@ -65,6 +65,23 @@ static bp_status check_entry(const bp_setting_entry *entry, const bp_settings *s
     return check_number(entry, settings, error);
 }
 
+/* What makes no sense where all rows are taken for each update. */
+static bp_status check_full_batch(const bp_settings *settings, bp_error *error)
+{
+    static const char *const without[] = {"learning-rate", "schedule", "momentum",  "nesterov",   "beta1",  "beta2",
+                                          "epsilon",       "dropout",  "clip-norm", "accumulate", "shuffle"};
+    const char *name = settings->optimizer == BP_LBFGS ? "lbfgs" : "rprop";
+
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        if (bp_settings_given(settings, without[i]))
+            return bp_fail(error, BP_INVALID, "%s has no effect with optimizer %s", without[i], name);
+    if (bp_settings_given(settings, "batch-size") && settings->batch_size)
+        return bp_fail(error, BP_INVALID, "batch-size has no effect with optimizer %s: it takes all rows for each update", name);
+    if (settings->dropout > 0.0 || settings->clip_norm > 0.0 || settings->accumulate > 1)
+        return bp_fail(error, BP_INVALID, "optimizer %s goes without dropout, clip-norm and accumulate", name);
+    return BP_OK;
+}
+
 /* Settings that one optimizer alone looks at. */
 static bp_status check_optimizer(const bp_settings *settings, bp_error *error)
 {
@@ -153,7 +170,7 @@ static BP_OUT_OF_LINE bp_status check_all(const bp_settings *settings, bp_error 
     for (size_t i = 0; i < BP_SETTINGS; i++)
         BP_TRY(check_entry(&bp_setting_table[i], &full, error));
     BP_TRY(bp_settings_check_delimiter(&full, error));
-    BP_TRY(check_optimizer(&full, error));
+    BP_TRY(bp_settings_full_batch(&full) ? check_full_batch(&full, error) : check_optimizer(&full, error));
     BP_TRY(check_loss(&full, error));
     BP_TRY(check_metric(&full, error));
     BP_TRY(check_batch(&full, error));

@@ -75,6 +75,7 @@ typedef struct bp_update {
     float root;          /* 1 / sqrt(1 - beta2^t) */
     float epsilon;
     bool nesterov;
+    bool worse;          /* rprop: the cost has grown */
 } bp_update;
 
 /* A network of one hidden layer and one output. */
@@ -173,6 +174,9 @@ typedef struct bp_kernels {
     bool (*sgd)(size_t count, const bp_update *update, float *w, const float *g);
     bool (*momentum)(size_t count, const bp_update *update, float *w, const float *g, float *u);
     bool (*adam)(size_t count, const bp_update *update, float *w, const float *g, float *u, float *v);
+
+    /* before: the gradient that was, 0 where its step was taken back; delta: the step's size, 0 before the first. */
+    bool (*rprop)(size_t count, const bp_update *update, float *w, const float *g, float *before, float *delta);
 
     /* Sum of squares, in double: over 16 lanes, lane j takes elements j, j + 16, ..., then lanes fold 8, 4, 2, 1 apart. */
     double (*squares)(size_t count, const float *g);

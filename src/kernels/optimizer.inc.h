@@ -64,6 +64,33 @@ INLINED void adam_vector(const bp_update *u, const optimized *o, size_t i, vf *b
     v_store(o->w + i, v_fma(v_set(-u->rate), v_div(m1, root), weight));
 }
 
+/* 1, -1, or 0, which NaN is too. */
+INLINED vf sign_of(vf a)
+{
+    vf zero = v_set(0.0f);
+    return v_select(v_lt(zero, a), v_set(1.0f), v_select(v_lt(a, zero), v_set(-1.0f), zero));
+}
+
+/* iRPROP+ (Igel, Huesken: Improving the Rprop learning algorithm, 2000), with its constants. */
+INLINED void rprop_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
+{
+    vf weight = v_load(o->w + i), gradient = v_mul(v_load(o->g + i), v_set(u->scale)), zero = v_set(0.0f);
+    vf was = sign_of(v_load(o->first + i)), delta = v_load(o->second + i);
+
+    note_bad(gradient, bad);
+    gradient = decayed(u, gradient, weight);
+    delta = v_select(v_lt(zero, delta), delta, v_set(0.1f));
+    vf now = sign_of(gradient), both = v_mul(now, was);
+    vf grown = v_mul(delta, v_set(1.2f)), shrunk = v_mul(delta, v_set(0.5f));
+    grown = v_select(v_lt(grown, v_set(50.0f)), grown, v_set(50.0f));
+    shrunk = v_select(v_lt(v_set(1e-6f), shrunk), shrunk, v_set(1e-6f));
+    vf next = v_select(v_lt(zero, both), grown, v_select(v_lt(both, zero), shrunk, delta));
+    vf back = u->worse ? v_fma(was, delta, weight) : weight;
+    v_store(o->w + i, v_select(v_lt(both, zero), back, v_fma(v_sub(zero, now), next, weight)));
+    v_store(o->first + i, v_select(v_lt(both, zero), zero, cut_small(gradient)));
+    v_store(o->second + i, next);
+}
+
 INLINED void scale_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
 {
     vf gradient = v_mul(v_load(o->w + i), v_set(u->scale));
@@ -96,6 +123,11 @@ static bool momentum(size_t count, const bp_update *update, float *w, const floa
 static bool adam(size_t count, const bp_update *update, float *w, const float *g, float *first, float *second)
 {
     OVER_ALL(adam_vector, update, .w = w, .g = g, .first = first, .second = second);
+}
+
+static bool rprop(size_t count, const bp_update *update, float *w, const float *g, float *before, float *delta)
+{
+    OVER_ALL(rprop_vector, update, .w = w, .g = g, .first = before, .second = delta);
 }
 
 static bool scale(size_t count, float factor, float *g)

@@ -50,6 +50,7 @@ const bp_kernels ISA(bp_kernels) = {
     .sgd = sgd,
     .momentum = momentum,
     .adam = adam,
+    .rprop = rprop,
     .squares = squares,
     .scale = scale,
     .transpose = transpose,

@@ -1,6 +1,7 @@
 /* Checkpoints: all that a fit depends on, as a safetensors file, so that a later process goes on with the same bits.
  *
  *      parameters, moment.first, moment.second, snapshot, best   F32, flat blocks as in network/layout.h
+ *      lbfgs.gradient, lbfgs.s0 ... y9   F32, and lbfgs   F64, with that optimizer
  *      counters   U64, values   F64                              in the order of the two lists below
  *      metadata   format, version, layers, activation, loss, fingerprint, and every setting that fixes the result
  *
@@ -21,9 +22,10 @@ enum {
     COUNTERS = 12,
     EPOCH = 0, /* places among the counters */
     BEST_EPOCH = 7,
-    OTHER_VALUES = 5,
+    OTHER_VALUES = 6,
     VALUES = OTHER_VALUES + 2 * METRIC_VALUES,
-    TENSORS = 7,
+    BLOCKS = 6 + 2 * BP_LBFGS_HISTORY,
+    TENSORS = BLOCKS + 3,
     PAIRS = 80,
     SHAPE_TEXT = 12 * (BP_LAYERS_MAX + 1)
 };
@@ -32,9 +34,8 @@ enum {
 
 static void list_metrics(bp_metrics *metrics, double *list[METRIC_VALUES])
 {
-    double *values[METRIC_VALUES] = {&metrics->loss,          &metrics->accuracy,     &metrics->rmse,
-                                     &metrics->mae,           &metrics->r2,           &metrics->baseline_accuracy,
-                                     &metrics->baseline_rmse, &metrics->watched};
+    double *values[METRIC_VALUES] = {&metrics->loss, &metrics->accuracy,          &metrics->rmse,          &metrics->mae,
+                                     &metrics->r2,   &metrics->baseline_accuracy, &metrics->baseline_rmse, &metrics->watched};
     memcpy(list, values, sizeof values);
 }
 
@@ -45,6 +46,7 @@ static void list_values(bp_fit_state *fit, double *list[VALUES])
     list[2] = &fit->stopping.best;
     list[3] = &fit->plateau.share;
     list[4] = &fit->rate;
+    list[5] = &fit->objective;
     list_metrics(&fit->validation, list + OTHER_VALUES);
     list_metrics(&fit->stopping.metrics, list + OTHER_VALUES + METRIC_VALUES);
 }
@@ -71,8 +73,22 @@ typedef struct named_block {
     float *block; /* [layout.floats] */
 } named_block;
 
+static size_t list_history(const bp_lbfgs *lbfgs, named_block list[BLOCKS], size_t count)
+{
+    static const char *const names[2][BP_LBFGS_HISTORY] = {
+        {"lbfgs.s0", "lbfgs.s1", "lbfgs.s2", "lbfgs.s3", "lbfgs.s4", "lbfgs.s5", "lbfgs.s6", "lbfgs.s7", "lbfgs.s8", "lbfgs.s9"},
+        {"lbfgs.y0", "lbfgs.y1", "lbfgs.y2", "lbfgs.y3", "lbfgs.y4", "lbfgs.y5", "lbfgs.y6", "lbfgs.y7", "lbfgs.y8", "lbfgs.y9"}};
+
+    list[count++] = (named_block){"lbfgs.gradient", lbfgs->gradient};
+    for (size_t i = 0; i < BP_LBFGS_HISTORY; i++) {
+        list[count++] = (named_block){names[0][i], lbfgs->s[i]};
+        list[count++] = (named_block){names[1][i], lbfgs->y[i]};
+    }
+    return count;
+}
+
 /* The blocks of a trainer's parameters; blocks that it does not have are left out. */
-static size_t list_blocks(const bp_trainer *trainer, named_block list[5])
+static size_t list_blocks(const bp_trainer *trainer, named_block list[BLOCKS])
 {
     named_block all[] = {
         {"parameters", trainer->network->parameters},
@@ -86,7 +102,7 @@ static size_t list_blocks(const bp_trainer *trainer, named_block list[5])
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].block)
             list[count++] = all[i];
-    return count;
+    return trainer->plan.searches ? list_history(&trainer->lbfgs, list, count) : count;
 }
 
 static void write_layers(const bp_layout *layout, char text[SHAPE_TEXT])
@@ -139,9 +155,9 @@ static bool is_filled(const bp_trainer *trainer, const float *block)
 }
 
 static size_t list_tensors(const bp_trainer *trainer, const uint64_t counters[COUNTERS], const double values[VALUES],
-                           bp_tensor tensors[TENSORS])
+                           const double lbfgs[BP_LBFGS_VALUES], bp_tensor tensors[TENSORS])
 {
-    named_block blocks[5];
+    named_block blocks[BLOCKS];
     size_t count = 0, all = list_blocks(trainer, blocks);
 
     for (size_t i = 0; i < all; i++)
@@ -153,6 +169,9 @@ static size_t list_tensors(const bp_trainer *trainer, const uint64_t counters[CO
                                            .data = blocks[i].block};
     tensors[count++] = (bp_tensor){.name = "counters", .dtype = BP_DTYPE_U64, .rank = 1, .shape = {COUNTERS}, .data = counters};
     tensors[count++] = (bp_tensor){.name = "values", .dtype = BP_DTYPE_F64, .rank = 1, .shape = {VALUES}, .data = values};
+    if (trainer->plan.searches)
+        tensors[count++] =
+            (bp_tensor){.name = "lbfgs", .dtype = BP_DTYPE_F64, .rank = 1, .shape = {BP_LBFGS_VALUES}, .data = lbfgs};
     return count;
 }
 
@@ -160,17 +179,18 @@ static bp_status write_file(const bp_trainer *trainer, const char *path, texts *
 {
     bp_fit_state fit = trainer->fit;
     uint64_t updates = trainer->updates, finished = fit.finished, *counter_list[COUNTERS], counters[COUNTERS];
-    double *value_list[VALUES], values[VALUES];
+    double *value_list[VALUES], values[VALUES], lbfgs[BP_LBFGS_VALUES];
     bp_tensor tensors[TENSORS];
     bp_pair pairs[PAIRS];
 
+    bp_lbfgs_write(&trainer->lbfgs.state, lbfgs);
     list_counters(&fit, &updates, &finished, counter_list);
     list_values(&fit, value_list);
     for (size_t i = 0; i < COUNTERS; i++)
         counters[i] = *counter_list[i];
     for (size_t i = 0; i < VALUES; i++)
         values[i] = *value_list[i];
-    return bp_safetensors_write(path, tensors, list_tensors(trainer, counters, values, tensors), pairs,
+    return bp_safetensors_write(path, tensors, list_tensors(trainer, counters, values, lbfgs, tensors), pairs,
                                 list_pairs(trainer, text, pairs), &trainer->allocator, error);
 }
 
@@ -258,9 +278,9 @@ static bp_status check_finite(const bp_safetensors *file, const bp_tensor *tenso
 
 /* Everything that the file must hold, before anything of it is taken. */
 static bp_status find_tensors(const bp_trainer *trainer, const bp_safetensors *file, const uint64_t counters[COUNTERS],
-                              const bp_tensor *found[5], bp_error *error)
+                              const bp_tensor *found[BLOCKS], bp_error *error)
 {
-    named_block blocks[5];
+    named_block blocks[BLOCKS];
     size_t all = list_blocks(trainer, blocks);
     uint64_t shape[] = {trainer->network->layout.floats};
 
@@ -290,10 +310,25 @@ static bp_status read_lists(const bp_trainer *trainer, const bp_safetensors *fil
     return BP_OK;
 }
 
-static void take(bp_trainer *trainer, const bp_tensor *const found[5], const uint64_t counters[COUNTERS],
-                 const double values[VALUES], const char *fingerprint)
+static bp_status find_lbfgs(const bp_trainer *trainer, const bp_safetensors *file, bp_lbfgs_state *state, bp_error *error)
 {
-    named_block blocks[5];
+    const bp_tensor *tensor;
+    double values[BP_LBFGS_VALUES];
+
+    *state = trainer->lbfgs.state;
+    if (!trainer->plan.searches)
+        return BP_OK;
+    BP_TRY(bp_safetensors_expect(file, "lbfgs", BP_DTYPE_F64, 1, (uint64_t[]){BP_LBFGS_VALUES}, &tensor, error));
+    memcpy(values, tensor->data, sizeof values);
+    if (bp_lbfgs_read(values, state))
+        return BP_OK;
+    return bp_fail_offset(error, file->path, bp_safetensors_offset(file, tensor), "this cannot be the state of lbfgs");
+}
+
+static void take(bp_trainer *trainer, const bp_tensor *const found[BLOCKS], const uint64_t counters[COUNTERS],
+                 const double values[VALUES], const bp_lbfgs_state *lbfgs, const char *fingerprint)
+{
+    named_block blocks[BLOCKS];
     size_t all = list_blocks(trainer, blocks);
     uint64_t finished, *counter_list[COUNTERS];
     double *value_list[VALUES];
@@ -312,13 +347,15 @@ static void take(bp_trainer *trainer, const bp_tensor *const found[5], const uin
     trainer->stage = BP_STAGE_NONE;
     snprintf(trainer->fingerprint, sizeof trainer->fingerprint, "%s", fingerprint);
     bp_trainer_sync(trainer);
+    trainer->lbfgs.state = *lbfgs;
 }
 
 static bp_status resume_from(bp_trainer *trainer, const bp_safetensors *file, bp_error *error)
 {
-    const bp_tensor *found[5];
+    const bp_tensor *found[BLOCKS];
     uint64_t counters[COUNTERS];
     double values[VALUES];
+    bp_lbfgs_state lbfgs;
 
     BP_TRY(check_format(file, error));
     BP_TRY(check_network(trainer, file, error));
@@ -328,7 +365,8 @@ static bp_status resume_from(bp_trainer *trainer, const bp_safetensors *file, bp
         return bp_fail_offset(error, file->path, 8, "the checkpoint lacks the fingerprint of its data");
     BP_TRY(read_lists(trainer, file, counters, values, error));
     BP_TRY(find_tensors(trainer, file, counters, found, error));
-    take(trainer, found, counters, values, fingerprint);
+    BP_TRY(find_lbfgs(trainer, file, &lbfgs, error));
+    take(trainer, found, counters, values, &lbfgs, fingerprint);
     return BP_OK;
 }
 

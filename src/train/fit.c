@@ -13,6 +13,7 @@
 #include "metric.h"
 #include "sampler.h"
 #include "size.h"
+#include "split_step.h"
 
 static bp_status check_examples(const bp_trainer *trainer, const bp_examples *examples, bp_rows rows, const char *what,
                                 bp_error *error)
@@ -163,14 +164,23 @@ void bp_fit_order(bp_fit *fit)
     bp_trainer *trainer = fit->trainer;
     const bp_settings *settings = &trainer->settings;
     const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
-    bp_shuffle shuffle = (bp_shuffle)settings->shuffle;
+    bp_shuffle shuffle = trainer->plan.full ? BP_SHUFFLE_NONE : (bp_shuffle)settings->shuffle; /* J is to be J, to the bit */
 
     trainer->order_began = bp_clock();
-    if (fit->blocks.count)
+    if (fit->blocks.count && !trainer->plan.full)
         bp_sampler_blocks(kernels, fit->training_rows, shuffle, settings->seed, trainer->fit.epoch, &fit->blocks, fit->order);
     else
         bp_sampler_order(kernels, fit->training_rows, shuffle, settings->seed, trainer->fit.epoch, fit->order);
     trainer->order_ended = bp_clock();
+}
+
+void bp_fit_rewind(bp_fit *fit)
+{
+    bp_fit_state *state = &fit->trainer->fit;
+
+    state->step = 0;
+    state->epoch_loss = 0.0;
+    state->epoch_rows = 0;
 }
 
 void bp_fit_measure(bp_fit *fit, const bp_run *run, double seconds)
@@ -236,9 +246,12 @@ static void judge(bp_trainer *trainer)
 /* Alone, where the team's floating-point state holds. */
 static void count_epoch(void *context, bp_member member)
 {
-    bp_fit_state *state = context;
+    bp_trainer *trainer = context;
+    bp_fit_state *state = &trainer->fit;
     (void)member;
 
+    if (trainer->plan.full)
+        state->objective = bp_split_objective(trainer);
     state->train_loss = state->epoch_loss / (double)state->epoch_rows;
     state->epoch++;
     state->step = 0;
@@ -255,11 +268,11 @@ bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
     if (fit->validation)
         BP_TRY(bp_evaluate_watched(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,
                                    (bp_metric)trainer->settings.metric, &state->validation, error));
-    bp_team_run(1, count_epoch, state);
+    bp_team_run(1, count_epoch, trainer);
     if (fit->validation)
         judge(trainer);
     copy_parameters(trainer->snapshot, trainer);
-    if (state->epoch >= trainer->settings.epochs)
+    if (state->epoch >= trainer->settings.epochs || trainer->lbfgs.state.converged)
         state->finished = true;
     return BP_OK;
 }

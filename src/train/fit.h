@@ -34,6 +34,9 @@ void bp_fit_end(bp_fit *fit);
 /* The order of the running epoch. */
 void bp_fit_order(bp_fit *fit);
 
+/* The running epoch begins again with its first row. */
+void bp_fit_rewind(bp_fit *fit);
+
 /* The rest of the running epoch. */
 bp_run bp_fit_run(const bp_fit *fit);
 

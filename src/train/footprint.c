@@ -128,7 +128,7 @@ bp_footprint bp_footprint_of(const bp_layout *layout, const bp_plan *plan)
     return (bp_footprint){
         .example = ((size_t)inputs + outputs) * sizeof(float) + sizeof(uint64_t),
         .parameters = 3 * block,
-        .optimizer = plan->moments * block,
+        .optimizer = (plan->searches ? 3 + 2 * BP_LBFGS_HISTORY : plan->moments) * block,
         .activations = activations(layout, plan),
         .gradients = gradients(layout, plan),
         .packed = packed(layout, plan),

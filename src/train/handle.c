@@ -2,6 +2,7 @@
  * and once to commit.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "backward.h"
@@ -73,6 +74,8 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     trainer->moments.second = moments > 1 ? take_floats(arena, layout->floats) : NULL;
     trainer->snapshot = take_floats(arena, layout->floats);
     trainer->best = take_floats(arena, layout->floats);
+    if (trainer->plan.searches)
+        bp_lbfgs_carve(&trainer->lbfgs, layout->floats, arena);
     trainer->tiny = trainer->plan.tiny ? take_floats(arena, trainer->plan.threads * (size_t)BP_TINY_SCRATCH) : NULL;
     trainer->weight = take_floats(arena, trainer->plan.batch);
     trainer->losses = bp_arena_take(arena, trainer->plan.batch, sizeof(double));
@@ -81,9 +84,10 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     if (!trainer->plan.chunk)
         carve_pass(trainer, layout, arena);
     trainer->gradient = take_floats(arena, layout->floats); /* a fit of fused steps needs it for long chains alone */
+    bool measures = trainer->plan.clips || (trainer->plan.full && !trainer->plan.searches && trainer->settings.weight_decay > 0.0);
     float *resting = trainer->plan.group > 1 ? take_floats(arena, layout->floats) : trainer->gradient;
     bp_gradients_carve(&trainer->gradients, layout, &trainer->plan, resting, arena);
-    trainer->squares = trainer->plan.clips ? bp_arena_take(arena, trainer->plan.tiles, sizeof(double)) : NULL;
+    trainer->squares = measures ? bp_arena_take(arena, trainer->plan.tiles, sizeof(double)) : NULL;
     carve_parts(trainer, layout, arena);
 }
 
@@ -95,9 +99,11 @@ static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_sett
 
     memset(trainer, 0, sizeof *trainer);
     trainer->fit.plateau.share = 1.0;
+    trainer->fit.objective = INFINITY;
+    bp_lbfgs_forget(&trainer->lbfgs);
     BP_TRY(bp_settings_check(settings, error));
     bp_settings_complete(settings, &trainer->settings);
-    if (trainer->settings.batch_size == 0)
+    if (trainer->settings.batch_size == 0 && !bp_settings_full_batch(&trainer->settings))
         return bp_fail(error, BP_INVALID, "a batch-size of all rows must be given as their number");
     BP_TRY(bp_plan_make(&network->layout, &trainer->settings, NULL, &trainer->plan, error));
     trainer->weights =
@@ -178,6 +184,8 @@ static bp_trainer *commit(const bp_trainer *draft, bp_network *network, void *me
     carve(trainer, &network->layout, &arena);
     bp_phase_clear(trainer);
     bp_team_run(trainer->plan.threads, begin_tiles, trainer);
+    if (trainer->plan.searches)
+        bp_lbfgs_clear(&trainer->lbfgs, network->layout.floats);
     return trainer;
 }
 
@@ -242,6 +250,7 @@ void bp_trainer_sync(bp_trainer *trainer)
 {
     bp_trainer_refresh(trainer);
     trainer->first_copied = false;
+    bp_lbfgs_forget(&trainer->lbfgs);
 }
 
 typedef struct publication {

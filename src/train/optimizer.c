@@ -7,6 +7,8 @@
 
 unsigned bp_optimizer_moments(const bp_settings *settings)
 {
+    if (settings->optimizer == BP_LBFGS)
+        return 0; /* its vectors are its own */
     if (settings->optimizer != BP_SGD)
         return 2;
     return settings->momentum > 0.0;
@@ -35,7 +37,7 @@ bp_update bp_optimizer_numbers(const bp_settings *settings, uint64_t t, double r
         .nesterov = settings->nesterov != 0,
     };
 
-    if (settings->optimizer != BP_SGD)
+    if (settings->optimizer == BP_ADAM || settings->optimizer == BP_ADAMW)
         adam_numbers(settings, t, rate, &update);
     if (settings->optimizer == BP_ADAMW) { /* Loshchilov, Hutter: Decoupled weight decay regularization (2019) */
         update.keep = (float)(1.0 - rate * settings->weight_decay);
@@ -56,6 +58,8 @@ bp_update bp_optimizer_for_biases(const bp_update *update)
 bool bp_optimizer_update(const bp_kernels *kernels, bp_optimizer optimizer, const bp_moments *moments, const bp_update *update,
                          size_t at, size_t count, float *w, const float *g)
 {
+    if (optimizer == BP_RPROP)
+        return kernels->rprop(count, update, w, g, moments->first + at, moments->second + at);
     if (optimizer != BP_SGD)
         return kernels->adam(count, update, w, g, moments->first + at, moments->second + at);
     if (moments->first)

@@ -237,7 +237,7 @@ void bp_phase_begin_update(bp_trainer *trainer, size_t m, double rate)
     if (!(rate > 0.0))
         rate = bp_schedule_rate(&trainer->settings, trainer->updates, trainer->total_updates) * trainer->fit.plateau.share;
     trainer->updates++;
-    trainer->fit.rate = rate;
+    trainer->fit.rate = trainer->plan.full ? 0.0 : rate;
     trainer->update = bp_optimizer_numbers(&trainer->settings, trainer->updates, rate, 1.0f / (float)m);
     trainer->first_copied = false;
 }

@@ -9,6 +9,7 @@
 #include "grid.h"
 #include "optimizer.h"
 #include "pass.h"
+#include "settings.h"
 #include "shard_tree.h"
 #include "size.h"
 #include "tile_permission.h"
@@ -17,6 +18,9 @@
 /* A gradient from this size on is summed over all rows in one chain: its buffers would fall out of a 2 MiB L2, and it has
  * tiles enough for any team. */
 #define LARGE_LAYER ((size_t)1 << 17)
+
+/* Of a full batch that are under way at once: shards enough for 16 threads, and activations of 4,096 rows fit most machines. */
+#define FULL_BATCH_ROWS 4096
 
 /* A team is formed where the model expects it to be so much faster than one thread, the model being right within 20 %; and of
  * all teams the smallest that comes so near to the fastest: more threads would only wait for each other. */
@@ -227,6 +231,12 @@ bp_status bp_plan_make(const bp_layout *layout, const bp_settings *settings, con
         .clips = settings->clip_norm > 0.0,
         .moments = bp_optimizer_moments(settings),
     };
+    plan->full = bp_settings_full_batch(settings);
+    plan->searches = settings->optimizer == BP_LBFGS;
+    if (plan->full) {
+        plan->batch = FULL_BATCH_ROWS;
+        plan->group = SIZE_MAX;
+    }
     plan->split = plan->clips || plan->group > 1;
     BP_TRY(bp_arithmetic_choose((bp_precision)settings->precision, (bp_isa)settings->isa, &plan->arithmetic, error));
     cut_tiles(layout, plan);
@@ -293,7 +303,9 @@ static void write_step(bp_writer *w, const bp_plan *plan, const bp_layout *layou
     else
         bp_write(w, "step:     split: rows by thread, then tiles of the gradient, then of the parameters; %u barriers (%s%s%s)\n",
                  barriers, plan->clips ? "clip-norm" : "", plan->clips && plan->group > 1 ? ", " : "",
-                 plan->group > 1 ? "accumulate" : "");
+                 plan->full        ? "all rows"
+                 : plan->group > 1 ? "accumulate"
+                                   : "");
 }
 
 size_t bp_plan_text(const bp_plan *plan, const bp_layout *layout, char *text, size_t capacity)

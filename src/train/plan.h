@@ -35,6 +35,8 @@ typedef struct bp_plan {
     bool tiny;        /* shards take the path of tiny.h */
     bool split;       /* the step is, see split_step.h; else fused */
     double dropout;   /* share that is left out */
+    bool full;        /* all rows make one update */
+    bool searches;    /* lbfgs, see lbfgs.h: an update is not the step's */
     bool clips;       /* the gradient's norm is limited */
     size_t group;     /* minibatches of an update */
     bool packs_whole; /* in mixed precision: each thread packs all weights once a step */

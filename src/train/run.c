@@ -29,7 +29,7 @@ static bool time_is_up(const bp_run *run, uint64_t step)
 {
     bool asked = run->pause_time > 0.0 || run->slice_end > 0.0;
 
-    if (!asked || (run->trainer->plan.microseconds < 20.0 && step % 16))
+    if (!asked || (run->trainer->plan.microseconds < 20.0 && step / run->trainer->plan.group % 16))
         return false;
     double now = bp_clock();
     return (run->pause_time > 0.0 && now >= run->pause_time) || (run->slice_end > 0.0 && now >= run->slice_end);
@@ -59,7 +59,7 @@ void bp_run_decide(bp_run *run, uint64_t step, size_t m)
     if (!run->trainer->group.last)
         return;
     bp_phase_begin_update(run->trainer, run->trainer->plan.split ? 1 : m, 0.0);
-    if (!run->in_fit)
+    if (!run->in_fit || run->trainer->plan.searches) /* a line search is not left in its middle */
         return;
     if (atomic_load_explicit(&run->trainer->cancelled, memory_order_relaxed) || pause_is_due(run, step))
         run->stop = true;
@@ -105,6 +105,8 @@ bp_status bp_rows_of_caller(const bp_trainer *trainer, uint64_t rows, const floa
 
     if (rows < 1)
         return bp_fail(error, BP_INVALID, "a minibatch of 0 rows: this trainer takes 1 to %zu", trainer->plan.batch);
+    if (trainer->plan.full)
+        return bp_fail(error, BP_INVALID, "the optimizer takes all rows for each update: that is bp_trainer_fit's");
     if (!x || !y)
         return bp_fail(error, BP_INVALID, "a minibatch needs both x and y");
     *examples = (bp_examples){

@@ -28,24 +28,43 @@ void bp_split_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile)
         bp_phase_note_bad(trainer, member, tile->layer);
 }
 
+bool bp_split_measures(const bp_trainer *trainer)
+{
+    return trainer->squares != NULL && trainer->group.last;
+}
+
 void bp_split_measure(bp_trainer *trainer, size_t number)
 {
     const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
     bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
-    double squares = kernels->squares(tile.rows * BP_PANEL, trainer->gradient + tile.w);
+    const float *block = trainer->plan.clips ? trainer->gradient : trainer->network->parameters;
+    double squares = kernels->squares(tile.rows * BP_PANEL, block + tile.w);
 
-    trainer->squares[number] = tile.i ? squares : squares + kernels->squares(BP_PANEL, trainer->gradient + tile.b);
+    if (trainer->plan.clips && tile.i == 0)
+        squares += kernels->squares(BP_PANEL, block + tile.b);
+    trainer->squares[number] = squares;
+}
+
+static double all_squares(const bp_trainer *trainer)
+{
+    bp_sum sum;
+
+    bp_sum_start(&sum);
+    for (size_t number = 0; number < trainer->plan.tiles; number++)
+        bp_sum_add(&sum, trainer->squares[number]);
+    return bp_sum_total(&sum);
 }
 
 float bp_split_factor(const bp_trainer *trainer)
 {
-    bp_sum sum;
-
     if (!trainer->plan.clips)
         return 1.0f;
-    bp_sum_start(&sum);
-    for (size_t number = 0; number < trainer->plan.tiles; number++)
-        bp_sum_add(&sum, trainer->squares[number]);
-    double factor = trainer->settings.clip_norm / (sqrt(bp_sum_total(&sum)) + 1e-6);
+    double factor = trainer->settings.clip_norm / (sqrt(all_squares(trainer)) + 1e-6);
     return factor < 1.0 ? (float)factor : 1.0f;
+}
+
+double bp_split_objective(const bp_trainer *trainer)
+{
+    double J = trainer->fit.epoch_loss / (double)trainer->fit.epoch_rows;
+    return trainer->squares ? J + 0.5 * trainer->settings.weight_decay * all_squares(trainer) : J;
 }

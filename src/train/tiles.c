@@ -141,7 +141,7 @@ static void finish_tile(const walk *w, bp_span rows, size_t number)
         update_tile(trainer, w->member, &tile, &trainer->update, &w->biases);
     else
         bp_split_tile(trainer, w->member, &tile);
-    if (trainer->plan.clips && trainer->group.last)
+    if (bp_split_measures(trainer))
         bp_split_measure(trainer, number);
 }
 
@@ -216,6 +216,7 @@ void bp_phase_apply(bp_trainer *trainer, bp_member member)
     const bp_layout *layout = &trainer->network->layout;
     bp_update weights = trainer->update;
     weights.scale *= bp_split_factor(trainer);
+    weights.worse = trainer->plan.full && bp_split_objective(trainer) > trainer->fit.objective;
     bp_update biases = bp_optimizer_for_biases(&weights);
     bp_range loose = bp_grid_loose_tiles(&trainer->plan, layout, member);
 

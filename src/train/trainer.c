@@ -29,7 +29,7 @@ static void run_steps(void *context, bp_member member)
             bp_run_decide(run, step, minibatch.m);
         bp_run_barrier(run, member);
         /* Read between the barriers: behind the second one, member 0 may decide the next step already. */
-        bool stop = run->stop, closes = trainer->plan.split && trainer->group.last;
+        bool stop = run->stop, closes = trainer->plan.split && trainer->group.last && !trainer->plan.searches;
         if (!bp_phase_loss_is_finite(trainer, member))
             break;
         bp_phase_tiles(trainer, member, minibatch.m); /* reduce, 1 / m, update; in a split step without the update */
@@ -104,13 +104,12 @@ bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const
     return BP_OK;
 }
 
-/* One epoch from where it stands: blocks of steps, with the callbacks' pauses between them. */
-static bp_status run_epoch(bp_fit *fit, bp_error *error)
+/* One epoch's rows from where it stands: blocks of steps, with the callbacks' pauses between them. */
+static bp_status run_pass(bp_fit *fit, bp_error *error)
 {
     bp_trainer *trainer = fit->trainer;
     bp_fit_state *state = &trainer->fit;
 
-    bp_fit_order(fit);
     while (state->step < fit->steps) {
         bp_run run = bp_fit_run(fit);
         double since = bp_clock();
@@ -122,12 +121,31 @@ static bp_status run_epoch(bp_fit *fit, bp_error *error)
     return BP_OK;
 }
 
+/* L-BFGS: as many passes as the line search asks for. What is not finite on the line is no divergence. */
+static bp_status run_line(bp_fit *fit, bp_error *error)
+{
+    bp_trainer *trainer = fit->trainer;
+    bool more = trainer->fit.step < fit->steps; /* else the pass is over, and the epoch's end has failed once */
+
+    if (more)
+        bp_lbfgs_begin(trainer);
+    while (more) {
+        bp_fit_rewind(fit);
+        bp_status status = run_pass(fit, error);
+        if (status != BP_OK && (status != BP_DIVERGED || !trainer->lbfgs.state.known))
+            return status;
+        more = bp_lbfgs_take(trainer, status == BP_OK);
+    }
+    return BP_OK;
+}
+
 static bp_status run_epochs(bp_fit *fit, bp_error *error)
 {
     bp_trainer *trainer = fit->trainer;
 
     while (!trainer->fit.finished) {
-        BP_TRY(run_epoch(fit, error));
+        bp_fit_order(fit);
+        BP_TRY(trainer->plan.searches ? run_line(fit, error) : run_pass(fit, error));
         BP_TRY(bp_fit_end_epoch(fit, error)); /* validation, early stopping, snapshot */
         if (bp_fit_tell_epoch(fit))
             return bp_fail(error, BP_CANCELLED, "training was stopped after epoch %llu", (unsigned long long)trainer->fit.epoch);

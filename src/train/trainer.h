@@ -19,6 +19,7 @@
 #include "block_product.h"
 #include "gradient.h"
 #include "hash.h"
+#include "lbfgs.h"
 #include "network.h"
 #include "optimizer.h"
 #include "plan.h"
@@ -45,6 +46,7 @@ typedef struct bp_fit_state {
     bp_stopping stopping;
     bp_plateau plateau;
     double rate;           /* of the last update */
+    double objective;      /* rprop: J and weight decay's part before the last update; infinite before the first */
     bp_metrics validation; /* of the last finished epoch */
 } bp_fit_state;
 
@@ -84,9 +86,9 @@ struct bp_trainer {
     bool first_copied;  /* the first layer's for dL/dx are up to date */
     bp_moments moments; /* [layout.floats] each */
     float *gradient;    /* [layout.floats], dJ/dW and dJ/db of the separate calls and of split steps; else sums of long chains */
-    double *squares;    /* [plan.tiles], sum of squares of each tile of it, where the plan clips */
-    float *snapshot;    /* [layout.floats], parameters of the last epoch's end */
-    float *best;        /* [layout.floats], parameters of the best epoch */
+    double *squares; /* [plan.tiles], sums of squares of its tiles, where the plan clips, or of W's for rprop with weight decay */
+    float *snapshot; /* [layout.floats], parameters of the last epoch's end */
+    float *best;     /* [layout.floats], parameters of the best epoch */
 
     bp_pass pass;    /* the whole minibatch */
     bp_pass *chunk;  /* [threads], a thread's rows of the moment, where the plan takes them in chunks */
@@ -99,6 +101,7 @@ struct bp_trainer {
     bp_slot *slot; /* [threads] */
 
     bp_group group;       /* the running minibatch's place in its update */
+    bp_lbfgs lbfgs;       /* where the plan searches */
     uint64_t minibatches; /* of the caller's steps and separate calls so far */
     uint64_t updates;     /* made so far */
     bp_update update;     /* numbers of the running one */

@@ -147,13 +147,24 @@ Test(settings, an_unknown_key_suggests_the_nearest)
 Test(settings, what_has_no_effect_is_refused)
 {
     static const char *const cases[][5] = {
-        {"momentum", "optimizer", "adam", "momentum", "0.9"},    {"nesterov", "optimizer", "adamw", "nesterov", "yes"},
-        {"beta1", "optimizer", "sgd", "beta1", "0.8"},           {"epsilon", "optimizer", "sgd", "epsilon", "1e-6"},
-        {"nesterov", "optimizer", "sgd", "nesterov", "yes"},     {"activation", "hidden", "none", "activation", "tanh"},
-        {"dropout", "hidden", "none", "dropout", "0.5"},         {"accumulate", "batch-size", "full", "accumulate", "2"},
-        {"loss", "task", "regression", "loss", "cross_entropy"}, {"loss", "task", "binary", "loss", "cross_entropy"},
-        {"metric", "task", "regression", "metric", "accuracy"},  {"metric", "task", "binary", "metric", "rmse"},
-        {"metric", "patience", "0", "metric", "loss"},           {"schedule", "patience", "6", "schedule", "plateau:patience=5"},
+        {"momentum", "optimizer", "adam", "momentum", "0.9"},
+        {"nesterov", "optimizer", "adamw", "nesterov", "yes"},
+        {"beta1", "optimizer", "sgd", "beta1", "0.8"},
+        {"epsilon", "optimizer", "sgd", "epsilon", "1e-6"},
+        {"nesterov", "optimizer", "sgd", "nesterov", "yes"},
+        {"activation", "hidden", "none", "activation", "tanh"},
+        {"dropout", "hidden", "none", "dropout", "0.5"},
+        {"accumulate", "batch-size", "full", "accumulate", "2"},
+        {"batch-size", "optimizer", "lbfgs", "batch-size", "64"},
+        {"learning-rate", "optimizer", "rprop", "learning-rate", "0.1"},
+        {"shuffle", "optimizer", "rprop", "shuffle", "none"},
+        {"dropout", "optimizer", "lbfgs", "dropout", "0.5"},
+        {"loss", "task", "regression", "loss", "cross_entropy"},
+        {"loss", "task", "binary", "loss", "cross_entropy"},
+        {"metric", "task", "regression", "metric", "accuracy"},
+        {"metric", "task", "binary", "metric", "rmse"},
+        {"metric", "patience", "0", "metric", "loss"},
+        {"schedule", "patience", "6", "schedule", "plateau:patience=5"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -232,3 +232,50 @@ Test(updates, squares_are_summed_in_lanes_by_every_table)
         for (size_t count = 32; count <= COUNT; count += 32)
             cr_assert_eq(tables[t]->squares(count, g), squares_in_lanes(count, g), "%s, %zu", tables[t]->name, count);
 }
+
+static float rprop_in_float(const bp_update *n, float g, float *w, float *before, float *delta)
+{
+    float size = *delta > 0 ? *delta : 0.1f, gradient = fmaf(n->decay, *w, g * n->scale), was = *before;
+    int turned = (gradient > 0) - (gradient < 0) == -((was > 0) - (was < 0)) && gradient != 0;
+    int same = gradient != 0 && was != 0 && !turned;
+
+    *delta = same ? fminf(size * 1.2f, 50) : turned ? fmaxf(size * 0.5f, 1e-6f) : size;
+    if (turned)
+        *w = n->worse ? (was > 0 ? *w + size : *w - size) : *w;
+    else
+        *w = gradient > 0 ? *w - *delta : gradient < 0 ? *w + *delta : *w;
+    *before = turned ? 0 : gradient;
+    return *w;
+}
+
+Test(updates, rprop_is_its_formula_in_every_table)
+{
+    const bp_kernels *tables[TABLES_MOST];
+    size_t count = tables_here(tables);
+    float g[COUNT], from[COUNT];
+
+    fill(g, COUNT, FILL_ORDINARY, 1);
+    fill(from, COUNT, FILL_ORDINARY, 2);
+    g[3] = 0;
+    for (size_t t = 0; t < count; t++)
+        for (int worse = 0; worse < 2; worse++) {
+            float w[COUNT], before[COUNT], delta[COUNT] = {0, 60, 45, 0.2f, 1e-6f, 1.5e-6f};
+            bp_update n = {.scale = 0.125f, .decay = 0.01f, .worse = worse};
+            memcpy(w, from, sizeof w);
+            fill(before, COUNT, FILL_ORDINARY, 3);
+            before[7] = 0;
+            for (size_t i = 0; i < COUNT; i++)
+                delta[i] = i > 5 && i % 2 ? 0.05f + before[i] * before[i] : delta[i];
+            float wanted_w[COUNT], wanted_before[COUNT], wanted_delta[COUNT];
+            memcpy(wanted_w, w, sizeof w);
+            memcpy(wanted_before, before, sizeof w);
+            memcpy(wanted_delta, delta, sizeof w);
+            for (size_t i = 0; i < COUNT; i++)
+                rprop_in_float(&n, g[i], &wanted_w[i], &wanted_before[i], &wanted_delta[i]);
+            cr_assert_not(tables[t]->rprop(COUNT, &n, w, g, before, delta));
+            cr_assert_eq(first_difference(w, wanted_w, COUNT), COUNT, "%s, w %zu", tables[t]->name,
+                         first_difference(w, wanted_w, COUNT));
+            cr_assert_eq(first_difference(before, wanted_before, COUNT), COUNT, "%s, gradient", tables[t]->name);
+            cr_assert_eq(first_difference(delta, wanted_delta, COUNT), COUNT, "%s, size", tables[t]->name);
+        }
+}

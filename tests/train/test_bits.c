@@ -114,8 +114,11 @@ static void ask(bp_settings *settings, const char *option)
     if (strcmp(option, "split") == 0) {
         settings->clip_norm = 0.05;
         settings->accumulate = 3;
-    } else {
+    } else if (strcmp(option, "dropout") == 0) {
         settings->dropout = 0.25;
+    } else {
+        settings->optimizer = strcmp(option, "lbfgs") == 0 ? BP_LBFGS : BP_RPROP;
+        settings->learning_rate = settings->momentum = 0;
     }
 }
 
@@ -157,6 +160,12 @@ Test(bits, of_every_activation_do_not_depend_on_them_either)
             check_every_way(&p, p.examples, 1);
             problem_free(&p);
         }
+}
+
+Test(bits, of_full_batch_methods_do_not_depend_on_them_either)
+{
+    check_option("lbfgs");
+    check_option("rprop");
 }
 
 Test(bits, of_bytes_are_those_of_the_same_numbers_as_floats)

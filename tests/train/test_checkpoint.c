@@ -20,6 +20,7 @@ typedef struct session {
     bp_network *network;
     bp_trainer *trainer;
     uint64_t stop_at; /* steps; 0: none */
+    bool by_epoch;
 } session;
 
 static session session_begin(const problem *p)
@@ -51,7 +52,7 @@ static int save_at(void *context, const bp_progress *progress)
 {
     session *s = context;
 
-    if (progress->step != s->stop_at)
+    if ((s->by_epoch ? progress->epoch : progress->step) != s->stop_at)
         return 0;
     bp_error error;
     cr_assert_eq(bp_trainer_checkpoint(s->trainer, path, &error), BP_OK, "%s", error.text);
@@ -61,7 +62,9 @@ static int save_at(void *context, const bp_progress *progress)
 static bp_status fit(session *s, bp_progress *progress, bp_error *error)
 {
     static uint64_t index[ROWS];
-    bp_callbacks callbacks = {.context = s, .pause = save_at, .pause_steps = 1};
+    bp_callbacks callbacks = {.context = s, .pause_steps = 1};
+
+    *(s->by_epoch ? &callbacks.epoch : &callbacks.pause) = save_at;
 
     for (uint64_t i = 0; i < ROWS; i++)
         index[i] = i;
@@ -98,13 +101,14 @@ static void assert_same_progress(const bp_progress *a, const bp_progress *b, uin
 }
 
 /* Interrupts after `step`, and goes on in a new trainer of another make. */
-static void check_interrupted(problem *p, uint64_t step, const session *whole, const bp_progress *wanted)
+static void check_interrupted_at(problem *p, uint64_t step, bool by_epoch, const session *whole, const bp_progress *wanted)
 {
     session before = session_begin(p);
     bp_progress progress;
     bp_error error;
 
     before.stop_at = step;
+    before.by_epoch = by_epoch;
     cr_assert_eq(fit(&before, &progress, &error), BP_CANCELLED, "step %llu", (unsigned long long)step);
     session_end(&before);
 
@@ -119,6 +123,11 @@ static void check_interrupted(problem *p, uint64_t step, const session *whole, c
     assert_same_network(&after, whole, step);
     assert_same_progress(&progress, wanted, step);
     session_end(&after);
+}
+
+static void check_interrupted(problem *p, uint64_t step, const session *whole, const bp_progress *wanted)
+{
+    check_interrupted_at(p, step, false, whole, wanted);
 }
 
 static void check_every_step(bp_optimizer optimizer, double momentum, bp_precision precision)
@@ -150,6 +159,22 @@ Test(checkpoint, between_updates_of_several_minibatches_goes_on_to_the_same_bits
             check_interrupted(&p, step, &whole, &wanted);
     session_end(&whole);
     problem_free(&p);
+}
+
+Test(checkpoint, of_a_full_batch_method_goes_on_to_the_same_bits, .init = scratch_begin, .fini = scratch_end)
+{
+    for (bp_optimizer method = BP_LBFGS; method <= BP_RPROP; method++) {
+        problem p = subject(method, 0);
+        p.settings.epochs = 15;
+        p.settings.weight_decay = 0.01;
+        session whole = session_begin(&p);
+        bp_progress wanted;
+        cr_assert_eq(fit(&whole, &wanted, NULL), BP_OK);
+        for (uint64_t epoch = 1; epoch < wanted.epoch; epoch++)
+            check_interrupted_at(&p, epoch, true, &whole, &wanted);
+        session_end(&whole);
+        problem_free(&p);
+    }
 }
 
 Test(checkpoint, of_every_step_goes_on_to_the_same_bits, .init = scratch_begin, .fini = scratch_end)
