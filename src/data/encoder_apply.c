@@ -27,6 +27,7 @@ static bp_destination carve(const bp_bound *a, bp_arena *arena)
     to.first = bp_arena_take(arena, a->sparse ? rows + 1 : 0, sizeof *to.first);
     to.column = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.column);
     to.value = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.value);
+    to.spread = NULL;
     return to;
 }
 
@@ -102,41 +103,63 @@ typedef struct writing {
 } writing;
 
 /* A team flushes subnormals; data have them. */
-static BP_OUT_OF_LINE bp_status write_range(const writing *w, bp_range range, bp_strange *strange, bp_error *error)
+static BP_OUT_OF_LINE bp_status write_range(const bp_bound *a, const bp_destination *to, bp_range range, bp_strange *strange,
+                                            bp_error *error)
 {
-    return bp_bound_write(w->bound, w->to, range.first, range.end, strange, error);
+    return bp_bound_write(a, to, range.first, range.end, strange, error);
 }
 
-static bp_status write_kept(const writing *w, bp_range range, bp_strange *strange, bp_error *error)
+static bp_status write_kept(const bp_bound *a, const bp_destination *to, bp_range range, bp_strange *strange, bp_error *error)
 {
     bp_float_state state = bp_float_begin(BP_SUBNORMALS_KEPT);
-    bp_status status = write_range(w, range, strange, error);
+    bp_status status = write_range(a, to, range, strange, error);
     bp_float_end(state);
     return status;
+}
+
+/* A thread's room for rows that become sparse. */
+static size_t spread_floats(const bp_bound *a)
+{
+    return BP_WRITE_ROWS * a->encoder->inputs;
 }
 
 static void write_part(void *context, bp_member member)
 {
     writing *w = context;
     bp_strange strange = {0, 0};
+    bp_destination own = *w->to;
     bp_range range = bp_team_range(member, (size_t)w->bound->dataset->rows, BP_WRITE_ROWS);
 
-    if (write_kept(w, range, &strange, NULL) != BP_OK)
+    own.spread = own.spread ? own.spread + member.index * spread_floats(w->bound) : NULL;
+    if (write_kept(w->bound, &own, range, &strange, NULL) != BP_OK)
         __atomic_store_n(&w->failed, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&w->strange.missing, strange.missing, __ATOMIC_RELAXED);
     __atomic_fetch_add(&w->strange.categories, strange.categories, __ATOMIC_RELAXED);
 }
 
 /* What is wrong is looked for again by one thread: the first row that is wrong is told at any number of threads. */
-static bp_status write_all(const bp_bound *a, const bp_destination *to, bp_examples *e, bp_error *error)
+static bp_status write_all(const bp_bound *a, const bp_destination *to, unsigned threads, bp_examples *e, bp_error *error)
 {
     writing w = {.bound = a, .to = to};
     size_t rows = (size_t)a->dataset->rows;
-    uint64_t values = (uint64_t)rows * (a->encoder->feature_count + a->encoder->inputs / 16 + 1); /* zeros are quick */
 
-    bp_team_run(bp_data_threads(a->encoder->threads, values), write_part, &w);
+    bp_team_run(threads, write_part, &w);
     e->strange = w.strange;
-    return w.failed ? write_kept(&w, (bp_range){0, rows}, &w.strange, error) : BP_OK;
+    return w.failed ? write_kept(a, to, (bp_range){0, rows}, &w.strange, error) : BP_OK;
+}
+
+static bp_status write_rows(const bp_bound *a, bp_destination *to, bp_examples *e, bp_error *error)
+{
+    uint64_t values = a->dataset->rows * (a->encoder->feature_count + a->encoder->inputs / 16 + 1); /* zeros are quick */
+    unsigned threads = bp_data_threads(a->encoder->threads, values);
+    size_t bytes = a->row_entries ? threads * spread_floats(a) * sizeof(float) : 0; /* below 2^16 * 2^6 * 2^24 * 2^2 */
+
+    if (bytes && !(to->spread = bp_allocate(&e->allocator, bytes)))
+        return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", a->dataset->path, bytes);
+    bp_status status = write_all(a, to, threads, e, error);
+    if (bytes)
+        bp_release(&e->allocator, to->spread, bytes);
+    return status;
 }
 
 static bp_status write_sparse(const bp_bound *a, const bp_destination *to, bp_error *error)
@@ -160,9 +183,9 @@ static bp_status make_examples(const bp_bound *a, bp_examples **result, bp_error
     bp_status status = take_block(a, e, &to, error);
     if (status == BP_OK) {
         set_views(a, &to, e);
-        status = a->sparse ? write_sparse(a, &to, error) : BP_OK;
+        status = a->sparse && !a->row_entries ? write_sparse(a, &to, error) : BP_OK;
         if (status == BP_OK)
-            status = write_all(a, &to, e, error);
+            status = write_rows(a, &to, e, error);
     }
     if (status != BP_OK) {
         bp_examples_free(e);

@@ -20,9 +20,10 @@ typedef struct bp_bound {
     bool with_targets;
     bool matrix;             /* the features are numbers side by side, in their order */
     bool borrow;             /* the data set's bytes serve as they are */
-    bool sparse;             /* the data set's entries become the examples' */
+    bool sparse;             /* x becomes sparse */
+    size_t row_entries;      /* that a row has room for, where x is not made from the data set's entries; else 0 */
     uint32_t *feature_of;    /* with entries, [column_count]: the feature that a place feeds */
-    uint64_t entry_count;    /* of those that feed one */
+    uint64_t entry_count;    /* that all rows have room for */
     struct bp_piece *pieces; /* [64 columns each] of a matrix */
     bp_pool pool;
     bp_binding *features;    /* [feature_count] */
@@ -50,6 +51,7 @@ typedef struct bp_destination {
     uint64_t *first;  /* [rows + 1]: sparse x, */
     uint32_t *column; /* [entry_count] */
     float *value;     /* [entry_count] */
+    float *spread;    /* [BP_WRITE_ROWS, inputs]: a thread's own room for rows that become sparse; NULL: x is no such */
 } bp_destination;
 
 #define BP_WRITE_ROWS ((uint64_t)64) /* written column by column while they stay in cache */
@@ -60,8 +62,11 @@ bp_status bp_bound_prepare(bp_bound *bound, bp_error *error);
 /* Chooses between dense and sparse x, by size alone: results have the same bits. */
 bp_status bp_bound_choose(bp_bound *bound, bp_error *error);
 
-/* Sparse x, of all rows. BP_BAD_FILE as below. */
+/* Sparse x of all rows, from the data set's entries. BP_BAD_FILE as below. */
 bp_status bp_bound_write_entries(const bp_bound *bound, const bp_destination *to, bp_error *error);
+
+/* Rows begin ... end - 1 from `spread` to the entries that they have room for. */
+void bp_bound_compress(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end);
 
 /* Writes rows begin ... end - 1, each as if alone. BP_BAD_FILE names a row and column that cannot be. *strange grows. */
 bp_status bp_bound_write(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end, bp_strange *strange,

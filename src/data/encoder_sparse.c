@@ -1,4 +1,4 @@
-/* Rows of a bound data set whose columns are mostly 0 -> sparse rows of a network's numbers.
+/* Rows of a bound data set -> sparse rows of a network's numbers, from columns that are mostly 0, and from categories.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
@@ -56,15 +56,67 @@ static uint64_t count_entries(const bp_bound *a)
     return count;
 }
 
+/* Numbers that a row has at most that are not 0: of a column's categories one is. */
+static size_t most_of_row(const bp_encoder *encoder)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < encoder->feature_count; i++)
+        most += encoder->features[i].categories ? 1 : bp_feature_width(&encoder->features[i]);
+    return most;
+}
+
+static bool is_smaller(const bp_bound *a, double entries)
+{
+    double dense = (double)a->dataset->rows * a->encoder->inputs * sizeof(float);
+    return entries * ENTRY_BYTES * DENSE_GAIN <= dense;
+}
+
+static void choose_categories(bp_bound *a)
+{
+    size_t most = most_of_row(a->encoder);
+
+    a->sparse = !a->borrow && is_smaller(a, (double)a->dataset->rows * (double)most);
+    a->row_entries = a->sparse ? most : 0;
+    a->entry_count = a->dataset->rows * a->row_entries;
+}
+
 bp_status bp_bound_choose(bp_bound *a, bp_error *error)
 {
-    if (!a->dataset->entries || !keeps_zeros(a))
+    if (!a->dataset->entries || !keeps_zeros(a)) {
+        choose_categories(a);
         return BP_OK;
+    }
     BP_TRY(map_places(a, error));
     a->entry_count = count_entries(a);
-    double dense = (double)a->dataset->rows * a->encoder->inputs * sizeof(float);
-    a->sparse = (double)a->entry_count * ENTRY_BYTES * DENSE_GAIN <= dense;
+    a->sparse = is_smaller(a, (double)a->entry_count);
     return BP_OK;
+}
+
+/* Every row takes its room: where it has less, entries of +0 in the first column stand before the others, and change nothing. */
+static void compress_row(const bp_bound *a, const float *x, uint32_t *column, float *value)
+{
+    static const float zero = 0;
+    size_t left = a->row_entries;
+
+    for (size_t i = a->encoder->inputs; i-- > 0;)
+        if (memcmp(&x[i], &zero, sizeof zero) != 0) {
+            left--;
+            column[left] = (uint32_t)i;
+            value[left] = x[i];
+        }
+    memset(column, 0, left * sizeof *column);
+    memset(value, 0, left * sizeof *value);
+}
+
+void bp_bound_compress(const bp_bound *a, const bp_destination *to, uint64_t begin, uint64_t end)
+{
+    for (uint64_t row = begin; row < end; row++) {
+        uint64_t first = row * a->row_entries;
+        compress_row(a, to->spread + (row - begin) * a->encoder->inputs, to->column + first, to->value + first);
+        to->first[row] = first;
+        to->first[row + 1] = first + a->row_entries;
+    }
 }
 
 static bp_status write_entry(const bp_bound *a, uint64_t row, uint64_t e, bp_sparse_row *to, uint32_t *column, float *value,

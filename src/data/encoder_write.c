@@ -226,6 +226,10 @@ static bp_status write_block(const bp_bound *a, const bp_destination *to, uint64
 {
     if (to->x)
         BP_TRY(write_inputs(a, begin, end, to->x + begin * a->encoder->inputs, strange, error));
+    if (to->spread) {
+        BP_TRY(write_inputs(a, begin, end, to->spread, strange, error));
+        bp_bound_compress(a, to, begin, end);
+    }
     if (to->weight)
         BP_TRY(write_weights(a, begin, end, to->weight, error));
     if (to->classes)
