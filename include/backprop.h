@@ -455,6 +455,10 @@ BP_API void bp_encoder_set_threads(bp_encoder *encoder, uint32_t threads);
 
 BP_API void bp_encoder_describe(const bp_encoder *encoder, bp_encoder_info *info);
 
+/* What auto and "all" become for data of this encoder and so many training rows: task, loss, batch_size. bp_settings_check may
+ * refuse what has come of them. */
+BP_API void bp_encoder_settle(const bp_encoder *encoder, uint64_t training_rows, bp_settings *settings);
+
 /* A class's name; NULL behind the last, or in a regression. Static while the encoder lives. */
 BP_API const char *bp_encoder_class(const bp_encoder *encoder, uint32_t index);
 

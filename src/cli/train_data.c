@@ -187,15 +187,7 @@ static int settle(bp_train *train)
     bp_settings *settings = &train->settings;
     bp_error error;
 
-    settings->task = train->info.task;
-    if (settings->loss == BP_LOSS_AUTO)
-        settings->loss = train->info.task == BP_TASK_REGRESSION ? BP_SQUARED_ERROR
-                         : train->info.task == BP_TASK_BINARY   ? BP_BINARY_CROSS_ENTROPY
-                                                                : BP_CROSS_ENTROPY;
-    if (bp_settings_full_batch(settings))
-        settings->batch_size = 0; /* so the model says */
-    else if (settings->batch_size == 0)
-        settings->batch_size = train->training.count;
+    bp_encoder_settle(train->encoder, train->training.count, settings);
     if (bp_settings_check(settings, &error) != BP_OK)
         return bp_say_error(train->arguments, &error);
     return BP_EXIT_DONE;

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "float_state.h"
 #include "memory.h"
+#include "settings.h"
 
 bp_status bp_encoder_new(const bp_allocator *allocator, bp_encoder **result, bp_error *error)
 {
@@ -146,6 +147,19 @@ void bp_encoder_set_threads(bp_encoder *encoder, uint32_t threads)
 const char *bp_encoder_class(const bp_encoder *encoder, uint32_t index)
 {
     return index < encoder->class_count ? encoder->classes[index] : NULL;
+}
+
+void bp_encoder_settle(const bp_encoder *encoder, uint64_t training_rows, bp_settings *settings)
+{
+    settings->task = (int32_t)encoder->task;
+    if (settings->loss == BP_LOSS_AUTO)
+        settings->loss = encoder->task == BP_TASK_REGRESSION ? BP_SQUARED_ERROR
+                         : encoder->task == BP_TASK_BINARY   ? BP_BINARY_CROSS_ENTROPY
+                                                             : BP_CROSS_ENTROPY;
+    if (bp_settings_full_batch(settings))
+        settings->batch_size = 0; /* so the model says */
+    else if (settings->batch_size == 0)
+        settings->batch_size = training_rows;
 }
 
 uint32_t bp_encoder_columns(const bp_encoder *encoder)

@@ -2,18 +2,6 @@
 #include "candidate.h"
 
 #include "error.h"
-#include "settings.h"
-
-static void settle(bp_settings *settings, const bp_encoder_info *info, uint64_t training_rows)
-{
-    settings->task = info->task;
-    if (settings->loss == BP_LOSS_AUTO)
-        settings->loss = info->task == BP_TASK_REGRESSION ? BP_SQUARED_ERROR
-                         : info->task == BP_TASK_BINARY   ? BP_BINARY_CROSS_ENTROPY
-                                                          : BP_CROSS_ENTROPY;
-    if (settings->batch_size == 0)
-        settings->batch_size = training_rows;
-}
 
 bp_status bp_candidate_make(bp_candidate *candidate, const bp_settings *settings, const bp_encoder *encoder, uint64_t training_rows,
                             const bp_allocator *allocator, bp_error *error)
@@ -22,7 +10,7 @@ bp_status bp_candidate_make(bp_candidate *candidate, const bp_settings *settings
     bp_encoder_info info;
 
     bp_encoder_describe(encoder, &info);
-    settle(&made.settings, &info, training_rows);
+    bp_encoder_settle(encoder, training_rows, &made.settings);
     BP_TRY(bp_network_create(&made.settings, info.inputs, info.outputs, allocator, &made.network, error));
     bp_status status = bp_trainer_create(made.network, &made.settings, NULL, 0, allocator, &made.trainer, error);
     if (status != BP_OK) {

@@ -209,12 +209,31 @@ static bp_status check(const shuffling *s, const bp_examples *examples, bp_rows 
     return bp_metric_check(s->metric, bp_has_classes(s->network, examples), error);
 }
 
+static bp_status weigh(shuffling *s, const bp_examples *examples, bp_rows rows, const bp_allocator *allocator,
+                       bp_importance *result, bp_error *error)
+{
+    bp_arena arena = {.base = NULL};
+
+    carve(s, examples, rows.count, &arena);
+    size_t bytes = arena.used;
+    void *memory = bytes == SIZE_MAX ? NULL : bp_allocate(allocator, bytes);
+    if (!memory)
+        return bp_fail(error, BP_NO_MEMORY, "importance with %llu rows: %zu bytes were refused", (unsigned long long)rows.count,
+                       bytes);
+    arena = (bp_arena){.base = memory};
+    carve(s, examples, rows.count, &arena);
+    bp_status status = copy_rows(s, examples, rows, error);
+    if (status == BP_OK)
+        status = try_columns(s, result, error);
+    bp_release(allocator, memory, bytes);
+    return status;
+}
+
 bp_status bp_network_importance(const bp_network *network, bp_workspace *workspace, const bp_encoder *encoder,
                                 const bp_examples *examples, bp_rows rows, int32_t metric, uint32_t repeats, uint64_t seed,
                                 const bp_allocator *allocator, bp_importance *result, double *score, bp_error *error)
 {
     bp_allocator chosen = bp_allocator_or_default(allocator);
-    bp_arena arena = {.base = NULL};
     shuffling s = {.network = network,
                    .workspace = workspace,
                    .encoder = encoder,
@@ -227,19 +246,8 @@ bp_status bp_network_importance(const bp_network *network, bp_workspace *workspa
     if (metric == BP_METRIC_AUTO)
         s.metric = bp_has_classes(network, examples) ? BP_METRIC_ACCURACY : BP_METRIC_R2;
     BP_TRY(check(&s, examples, rows, error));
-    carve(&s, examples, rows.count, &arena);
-    size_t bytes = arena.used;
-    void *memory = bytes == SIZE_MAX ? NULL : bp_allocate(&chosen, bytes);
-    if (!memory)
-        return bp_fail(error, BP_NO_MEMORY, "importance with %llu rows: %zu bytes were refused", (unsigned long long)rows.count,
-                       bytes);
-    arena = (bp_arena){.base = memory};
-    carve(&s, examples, rows.count, &arena);
-    bp_status status = copy_rows(&s, examples, rows, error);
-    if (status == BP_OK)
-        status = try_columns(&s, result, error);
-    if (status == BP_OK && score)
+    BP_TRY(weigh(&s, examples, rows, &chosen, result, error));
+    if (score)
         *score = s.score;
-    bp_release(&chosen, memory, bytes);
-    return status;
+    return BP_OK;
 }
