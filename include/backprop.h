@@ -817,9 +817,9 @@ typedef struct bp_fold_result {
 /* Cross-validation: for each fold of bp_dataset_folds a network of its own is trained on the other folds' rows and judged on this
  * one's. Everything is made of the other folds' rows alone: encoder, validation split, early stopping. Each has the bits that it has
  * alone, whatever runs beside it. `settings` are those of bp_trainer_fit, with task and loss by the target where they are auto, and
- * batch_size 0 for all training rows. Networks too small for two threads are trained side by side, on settings.threads (0: as many
- * as the machine gives); the allocator is then called on all of them, and there is an encoded copy of the data for each.
- * result [folds]. The error of a fold begins with "fold 2 of 5:". */
+ * batch_size 0 for all training rows. Folds are trained side by side where that is sooner done than with a team for each, on
+ * settings.threads (0: as many as the machine gives); the allocator is then called on all of them, and there is an encoded copy of
+ * the data for each. result [folds]. The error of a fold begins with "fold 2 of 5:". */
 BP_API bp_status bp_cross_validate(const bp_dataset *dataset, const bp_settings *settings, uint32_t folds,
                                    const bp_allocator *allocator, bp_fold_result *result, bp_error *error);
 
@@ -854,7 +854,7 @@ typedef struct bp_trial {
  * many, and so on, until the last has settings.epochs; early stopping holds as in bp_trainer_fit. Trial 1 is the settings as they
  * are. The others draw by seed what bp_settings_set has not been given: hidden (1 to 3 layers of 16 ... 256 units), learning_rate
  * (the optimizer's own / 10 ... * 10), weight_decay (0, 1e-6 ... 1e-2) and dropout (0 ... 0.5). The network is to the bit what
- * training with its settings alone gives. Small networks are trained side by side as in bp_cross_validate.
+ * training with its settings alone gives. Trials are trained side by side as the folds of bp_cross_validate are.
  *
  *   result  [trials], best first
  *   best    the winner's settings, with task, loss, and batch size as they were used */

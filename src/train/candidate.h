@@ -27,6 +27,20 @@ bp_status bp_candidate_fit(bp_candidate *candidate, const bp_encoder *encoder, c
 bp_status bp_candidate_judge(const bp_candidate *candidate, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows,
                              const bp_allocator *allocator, bp_scores *scores, bp_error *error);
 
+/* Work that is to be done by candidates, for the choice between a thread for each and a team for one after another. */
+typedef struct bp_load {
+    uint32_t count;
+    bool fixed;     /* somebody has asked for teams */
+    double alone;   /* microseconds of a step of each on one thread, summed */
+    double longest; /* the longest of them */
+    double teams;   /* by a team, summed */
+} bp_load;
+
+void bp_load_add(bp_load *load, const bp_candidate *candidate, uint32_t times);
+
+/* Whether they are done sooner side by side. */
+bool bp_load_is_for_threads(const bp_load *load, uint32_t threads);
+
 /* The limit on threads that settings stand for. */
 uint32_t bp_candidate_threads(const bp_settings *settings);
 

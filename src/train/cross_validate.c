@@ -142,18 +142,20 @@ static bp_status tell(const call *all, bp_error *error)
     return BP_OK;
 }
 
-/* The first fold's plan says whether a network is worth more than one thread; if not, each thread has folds of its own. */
+/* The first fold's plan says whether each thread had better have folds of its own. */
 static bp_status run_folds(call *all, bp_error *error)
 {
     uint32_t threads = bp_candidate_threads(&all->settings);
     job *first = &all->jobs[0];
+    bp_load load = {.count = 0};
 
     first->status = prepare(all, first, threads, &first->error);
     if (first->status != BP_OK) {
         finish(all, first);
         return tell(all, error);
     }
-    if (threads > 1 && bp_trainer_threads(first->candidate.trainer) == 1)
+    bp_load_add(&load, &first->candidate, all->folds);
+    if (bp_load_is_for_threads(&load, threads))
         bp_team_run((unsigned)bp_size_min(threads, all->folds), take_jobs, all);
     else
         for (uint32_t f = 0; f < all->folds && (f == 0 || all->jobs[f - 1].status == BP_OK); f++)

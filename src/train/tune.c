@@ -44,6 +44,7 @@ typedef struct search {
     uint32_t running; /* the first of the order that are in this rung */
     uint32_t rung;
     uint64_t epochs; /* that each of them gets in all */
+    bool by_teams;   /* networks that are worth a team have one */
     atomic_uint next;
 } search;
 
@@ -58,9 +59,9 @@ static void train_entry(const search *all, entry *own)
     own->rung = all->rung;
 }
 
-static bool takes_a_team(const entry *own)
+static bool takes_a_team(const search *all, const entry *own)
 {
-    return own->candidate.trainer && bp_trainer_threads(own->candidate.trainer) > 1;
+    return all->by_teams && bp_trainer_threads(own->candidate.trainer) > 1;
 }
 
 static void take_entries(void *context, bp_member member)
@@ -72,20 +73,24 @@ static void take_entries(void *context, bp_member member)
         unsigned place = atomic_fetch_add_explicit(&all->next, 1, memory_order_relaxed);
         if (place >= all->running)
             return;
-        if (!takes_a_team(all->order[place]))
+        if (!takes_a_team(all, all->order[place]))
             train_entry(all, all->order[place]);
     }
 }
 
-/* Networks too small for two threads side by side, then the others one by one. */
+/* Side by side, a thread each; where that takes longer, those that are worth a team come one by one afterwards. */
 static void run_rung(search *all)
 {
     uint32_t threads = bp_candidate_threads(&all->settings);
+    bp_load load = {.count = 0};
 
+    for (uint32_t i = 0; i < all->running; i++)
+        bp_load_add(&load, &all->order[i]->candidate, 1);
+    all->by_teams = !bp_load_is_for_threads(&load, threads);
     atomic_store_explicit(&all->next, 0, memory_order_relaxed);
     bp_team_run((unsigned)bp_size_min(threads, all->running), take_entries, all);
     for (uint32_t i = 0; i < all->running; i++)
-        if (takes_a_team(all->order[i]))
+        if (takes_a_team(all, all->order[i]))
             train_entry(all, all->order[i]);
 }
 
