@@ -8,6 +8,7 @@
 #include "bench.h"
 #include "message.h"
 #include "options.h"
+#include "settings.h"
 #include "text.h"
 
 /* The next item of "1,2,auto"; moves *text behind it and its comma, and to NULL behind the last. False where it is too long. */
@@ -71,6 +72,9 @@ static int read_options(bp_bench *bench)
     }
     if (!bp_text_parse_f64(seconds, strlen(seconds), &bench->seconds) || bench->seconds <= 0 || bench->seconds > 1e6)
         return bp_say_usage(arguments->command, "--seconds '%.100s': expected a number above 0", seconds);
+    if (bp_settings_full_batch(&arguments->settings))
+        return bp_say_usage(arguments->command,
+                            "--optimizer lbfgs and rprop take all rows for each update: there are no steps to measure");
     if (arguments->settings.batch_size == 0)
         return bp_say_usage(arguments->command, "--batch-size full: there are no data to be full of");
     return bp_shape_read(arguments, "784,512,10", &bench->shape);

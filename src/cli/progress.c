@@ -46,11 +46,18 @@ static void print_time(double seconds, char text[32])
         snprintf(text, 32, "%lu:%02lu", whole / 60, whole % 60);
 }
 
+/* With a part of the running one, unless its rows are gone through more than once: an iteration of lbfgs does. */
+static double epochs_done(const bp_progress *progress)
+{
+    double whole = (double)progress->epoch, passes = progress->rows ? (double)progress->examples / (double)progress->rows : 0.0;
+    return passes <= whole + 1.0 ? passes : whole;
+}
+
 void bp_progress_draw(const bp_progress *progress, const bp_progress *first, bp_task task)
 {
     double rate = bp_progress_rate(progress, first);
-    double all = (double)progress->epochs * (double)progress->rows;
-    double left = rate > 0 && all > (double)progress->examples ? (all - (double)progress->examples) / rate : 0;
+    double done = epochs_done(progress), all = (double)progress->epochs * (double)progress->rows;
+    double left = rate > 0 ? (all - done * (double)progress->rows) / rate : 0;
     const bp_metrics *validation = &progress->validation;
     char time[32], metric[64] = "", line[LINE_MAX_SHOWN];
 
@@ -59,9 +66,8 @@ void bp_progress_draw(const bp_progress *progress, const bp_progress *first, bp_
         snprintf(metric, sizeof metric, "  validation rmse %.4g", validation->rmse);
     else if (validation->rows)
         snprintf(metric, sizeof metric, "  validation accuracy %.4f", validation->accuracy);
-    snprintf(line, sizeof line, "epoch %.1f/%llu  %.0f examples/s  loss %.4g%s  %s left",
-             progress->rows ? (double)progress->examples / (double)progress->rows : 0.0, (unsigned long long)progress->epochs, rate,
-             progress->train_loss, metric, time);
+    snprintf(line, sizeof line, "epoch %.1f/%llu  %.0f examples/s  loss %.4g%s  %s left", done,
+             (unsigned long long)progress->epochs, rate, progress->train_loss, metric, time);
     fprintf(stderr, "\r%.*s\033[K", columns(), line);
     fflush(stderr);
     bp_message_line_is_open(true);

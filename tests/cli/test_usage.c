@@ -67,6 +67,8 @@ Test(usage, mistakes_are_named)
     expect_usage("train", "DATA");
     expect_usage("train a b", "unexpected 'b'");
     expect_usage("train a --dream 0.5", "unknown option --dream");
+    expect_usage("bench --optimizer lbfgs", "no steps to measure");
+    expect_usage("train a --optimizer rprop --batch-size 64", "batch-size has no effect with optimizer rprop");
     expect_usage("cv a --folds 1", "a number from 2 to");
     expect_usage("evaluate a b --repeats 3", "--repeats needs --importance");
     expect_usage("evaluate a b --metric auc", "--metric needs --importance");
