@@ -77,16 +77,17 @@ static void drop_column(filling *f, size_t column)
     f->storage.data[column] = NULL;
 }
 
+/* The sets of all workers lie in one block. */
 static void drop_sets(filling *f)
 {
-    for (unsigned i = 0; i < f->pass.threads; i++) {
-        for (size_t k = 0; k < f->pass.set_count; k++)
-            bp_csv_set_release(&f->pass.workers[i].sets[k], &f->dataset->pool.allocator);
-        if (i == 0)
-            bp_release(&f->dataset->pool.allocator, f->pass.workers[0].sets,
-                       f->pass.threads * f->pass.set_count * sizeof(bp_csv_set));
+    size_t count = f->pass.threads * f->pass.set_count;
+    bp_csv_set *sets = f->pass.workers[0].sets;
+
+    for (size_t i = 0; i < count; i++)
+        bp_csv_set_release(&sets[i], &f->dataset->pool.allocator);
+    bp_release(&f->dataset->pool.allocator, sets, count * sizeof *sets);
+    for (unsigned i = 0; i < f->pass.threads; i++)
         f->pass.workers[i].sets = NULL;
-    }
     f->pass.set_count = 0;
 }
 
