@@ -117,6 +117,27 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
     return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
 }
 
+/* Microseconds of a step from which on a team may gain: less than that it needs to wake. */
+#define TEAM_MICROSECONDS 100.0
+
+static BP_OUT_OF_LINE bool is_short(const bp_plan *plan, uint64_t rows)
+{
+    return plan->microseconds * ((double)rows / (double)plan->batch) < TEAM_MICROSECONDS;
+}
+
+/* A full batch is planned for as many rows as are under way at most, and there may be far fewer. */
+static unsigned team_for(const bp_fit *fit)
+{
+    const bp_trainer *trainer = fit->trainer;
+
+    if (!trainer->plan.full || trainer->settings.exact_threads || fit->training_rows.count >= trainer->plan.batch)
+        return trainer->plan.threads;
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bool alone = is_short(&trainer->plan, fit->training_rows.count);
+    bp_float_end(host);
+    return alone ? 1 : trainer->plan.threads;
+}
+
 bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training,
                        bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
                        bp_error *error)
@@ -144,7 +165,7 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
     }
     memcpy(trainer->fingerprint, fingerprint, sizeof fingerprint);
     trainer->total_updates = ((fit->steps - 1) / trainer->plan.group + 1) * trainer->settings.epochs;
-    bp_pace_begin(&fit->pace, trainer->plan.threads, trainer->settings.exact_threads != 0);
+    bp_pace_begin(&fit->pace, team_for(fit), trainer->settings.exact_threads != 0);
     if (trainer->fit.epoch == 0 && trainer->fit.step == 0)
         copy_parameters(trainer->snapshot, trainer);
     return BP_OK;
