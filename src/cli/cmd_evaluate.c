@@ -50,7 +50,10 @@ static void print_importance(const judgement *j)
     printf("\n%-20s%12s%12s\n", "column", "importance", "deviation");
     for (uint32_t i = 0; i < bp_encoder_columns(j->subject.encoder); i++) {
         bp_shown_print(j->importance[i].column, 20, 19);
-        printf("%12.5g%12.2g\n", j->importance[i].mean, j->importance[i].deviation);
+        printf("%12.5g", j->importance[i].mean);
+        if (j->repeats > 1)
+            printf("%12.2g", j->importance[i].deviation);
+        putchar('\n');
     }
     printf("by how much %s is worse when the column's values are shuffled\n", lost_metric(j));
 }

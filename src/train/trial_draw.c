@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trial_draw.h"
 
-#include <stdbool.h>
-
 #include "random.h"
 #include "schedule.h"
 #include "settings.h"
@@ -32,6 +30,12 @@ static bool is_free(const bp_settings *settings, const char *key)
         return false;
     given.given |= UINT64_C(1) << index;
     return bp_settings_check(&given, NULL) == BP_OK;
+}
+
+bool bp_trial_has_choice(const bp_settings *settings)
+{
+    return is_free(settings, "hidden") || is_free(settings, "learning-rate") || is_free(settings, "weight-decay") ||
+           is_free(settings, "dropout");
 }
 
 /* One to three layers, all as wide, or each half of the one before. */

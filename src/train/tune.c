@@ -260,6 +260,8 @@ bp_status bp_tune(const bp_settings *settings, const bp_encoder *encoder, const 
         return bp_fail(error, BP_INVALID, "%u trials: 1 to %d are possible", trials, BP_TRIALS_MAX);
     if (!validation.count)
         return bp_fail(error, BP_INVALID, "trials are compared on validation rows, and there are none");
+    if (trials > 1 && !bp_trial_has_choice(&all.settings))
+        return bp_fail(error, BP_INVALID, "nothing is left to search: hidden, learning-rate, weight-decay and dropout are given");
     BP_TRY(take_memory(&all, error));
     bp_status status = make_entries(&all, error);
     if (status == BP_OK)

@@ -139,6 +139,8 @@ Test(commands, tune_saves_what_train_gives_with_the_same_settings)
     run_program(0, "train data.csv --target class --epochs 12 --hidden 9 --learning-rate %s -o trained -q", rate);
     cr_assert(same_bytes("tuned", "trained"));
     json_decref(object);
+    run_program(2, "tune data.csv --target class --hidden 4 --learning-rate 0.01 --weight-decay 0 --dropout 0");
+    cr_assert(strstr(last_outcome()->err, "nothing is left to search"), "%s", last_outcome()->err);
     run_program(0, "tune data.csv --target class --trials 3 --epochs 3");
     cr_assert(strstr(last_outcome()->out, "\nnetwork "), "%s", last_outcome()->out);
 }
