@@ -294,6 +294,7 @@ typedef struct bp_settings {
     int32_t gradient;  /* bp_gradient */
     int32_t isa;       /* bp_isa */
     int32_t reserved;
+    uint64_t memory; /* bytes that data may take; 0: as much as the machine and its control groups leave */
 } bp_settings;
 
 /* One entry of the settings table; texts are static. */
@@ -346,9 +347,9 @@ typedef struct bp_rows {
 /* Columns of inputs, targets and perhaps weights, each in a type of its own, as the file has them. */
 typedef struct bp_dataset bp_dataset;
 
-/* Reads a file whole. By its name: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
+/* Reads a file. By its name: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
  * input. Settings used: target, target-file, ignore-columns, weight-column, categorical, delimiter, decimal, missing, header, task,
- * and threads for CSV. An IDX file of images finds its labels by name. A target that is missing is an error that lists the columns,
+ * threads for CSV, and memory for .bpd. An IDX file of images finds its labels by name. A target that is missing is an error that lists the columns,
  * unless `target_optional`. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
@@ -362,6 +363,11 @@ BP_API uint64_t bp_dataset_rows(const bp_dataset *dataset);
 
 /* Rows of the file that missing-targets skip left out. */
 BP_API uint64_t bp_dataset_skipped(const bp_dataset *dataset);
+
+/* 1 where a .bpd file is larger than settings.memory. The file then stays open, and inputs are read from it in parts, ahead of need,
+ * by a thread that lives within one call of fit, apply, evaluate and the like; targets and weights are in memory. Examples of it need
+ * their encoder as long as they live; rows to fit an encoder on have to ascend, and training has to shuffle by blocks, or not. */
+BP_API int bp_dataset_is_paged(const bp_dataset *dataset);
 
 /* One column: its name, and for a column of categories how many there are. Static while the data set lives. */
 typedef struct bp_column_info {

@@ -152,8 +152,8 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"target-file",     "header", "delimiter", "decimal", "missing", "max-index",
-                                       "missing-targets", "metric", "seed",      "threads", "isa",     NULL};
+static const char *const settings[] = {"target-file", "header", "delimiter", "decimal", "missing", "max-index", "missing-targets",
+                                       "metric",      "seed",   "threads",   "isa",     "memory",  NULL};
 static const bp_option_id options[] = {BP_OPTION_IMPORTANCE, BP_OPTION_REPEATS, BP_OPTION_JSON,
                                        BP_OPTION_CONFIG,     BP_OPTION_HELP,    BP_OPTIONS};
 

@@ -227,9 +227,9 @@ static int run(bp_arguments *arguments)
     return is_data(arguments->operands[0]) ? bp_info_data(arguments) : info_tensors(arguments);
 }
 
-static const char *const settings[] = {"target", "target-file",    "ignore-columns",  "weight-column", "categorical",
-                                       "header", "delimiter",      "decimal",         "missing",       "max-index",
-                                       "task",   "max-categories", "missing-targets", "threads",       NULL};
+static const char *const settings[] = {
+    "target",  "target-file", "ignore-columns", "weight-column",  "categorical",     "header",  "delimiter", "decimal",
+    "missing", "max-index",   "task",           "max-categories", "missing-targets", "threads", "memory",    NULL};
 static const bp_option_id options[] = {BP_OPTION_PYTORCH, BP_OPTION_JSON, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_info = {"info", "FILE", "what a model, checkpoint or data file holds", 1, 1, settings, options, run};

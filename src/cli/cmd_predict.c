@@ -270,7 +270,7 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"header", "delimiter", "decimal", "missing", "max-index", "threads", "isa", NULL};
+static const char *const settings[] = {"header", "delimiter", "decimal", "missing", "max-index", "threads", "isa", "memory", NULL};
 static const bp_option_id options[] = {BP_OPTION_KEEP, BP_OPTION_OUTPUT_CSV, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_predict = {

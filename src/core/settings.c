@@ -144,6 +144,25 @@ static bp_status read_count(const bp_setting_entry *entry, bp_settings *settings
     return BP_OK;
 }
 
+/* A number of bytes, with or without a unit. */
+static bp_status read_bytes(const bp_setting_entry *entry, bp_settings *settings, const char *text, bp_error *error)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    size_t digits = strspn(text, "0123456789");
+    uint64_t value = 0;
+
+    for (unsigned power = 0; power < sizeof units / sizeof *units; power++)
+        if (strcmp(text + digits, units[power]) == 0 && bp_text_parse_u64(text, digits, &value) && value > 0 &&
+            value <= UINT64_MAX >> 10 * power) {
+            *(uint64_t *)field(entry, settings) = value << 10 * power;
+            return BP_OK;
+        }
+    if (!stands_for_zero(entry, text))
+        return refuse(entry, text, "expected bytes such as 500MiB or 8GiB, or auto", error);
+    *(uint64_t *)field(entry, settings) = 0;
+    return BP_OK;
+}
+
 static bp_status read_widths(const bp_setting_entry *entry, bp_settings *settings, const char *text, bp_error *error)
 {
     uint32_t widths[BP_HIDDEN_MAX], count = 0;
@@ -179,6 +198,8 @@ static bp_status read_entry(const bp_setting_entry *entry, bp_settings *settings
         return read_widths(entry, settings, text, error);
     case BP_KIND_SCHEDULE:
         return bp_schedule_read(entry, settings, text, error);
+    case BP_KIND_BYTES:
+        return read_bytes(entry, settings, text, error);
     case BP_KIND_COUNT:
     case BP_KIND_COUNT32:
         break;
@@ -275,6 +296,7 @@ bp_status bp_settings_get(const bp_settings *settings, const char *key, char *te
     case BP_KIND_REAL:
     case BP_KIND_COUNT:
     case BP_KIND_COUNT32:
+    case BP_KIND_BYTES:
         write_number(from, settings, text, capacity);
         break;
     }

@@ -60,6 +60,7 @@ static bp_status check_entry(const bp_setting_entry *entry, const bp_settings *s
     case BP_KIND_REAL:
     case BP_KIND_COUNT:
     case BP_KIND_COUNT32:
+    case BP_KIND_BYTES:
         break;
     }
     return check_number(entry, settings, error);

@@ -105,6 +105,9 @@ const bp_setting_entry bp_setting_table[] = {
      FIELD(missing_targets), .kind = BP_KIND_CHOICE},
     {SHOW("max-index", "N", "1000000", "highest index of a LIBSVM file", 0), FIELD(max_index), .kind = BP_KIND_COUNT, .min = 1,
      .max = 16777215},
+    {SHOW("memory", "BYTES|auto", "auto", "for data, as in 500MiB or 8GiB: a .bpd file beyond it is read in parts, again and again",
+          0),
+     FIELD(memory), .kind = BP_KIND_BYTES, .min = 1, .max = 18446744073709551615.0, .zero = "auto"},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

@@ -14,6 +14,7 @@ typedef enum bp_setting_kind {
     BP_KIND_REAL,     /* double */
     BP_KIND_COUNT,    /* uint64_t */
     BP_KIND_COUNT32,  /* uint32_t */
+    BP_KIND_BYTES,    /* uint64_t; set by text with KiB, MiB, GiB, TiB behind it, too */
     BP_KIND_WIDTHS,   /* hidden, hidden_count */
     BP_KIND_SCHEDULE, /* schedule and its parameters, see setting_schedule.h */
 } bp_setting_kind;
@@ -29,7 +30,7 @@ typedef struct bp_setting_entry {
     const char *zero; /* the word that stands for 0 */
 } bp_setting_entry;
 
-#define BP_SETTINGS 43
+#define BP_SETTINGS 44
 _Static_assert(BP_SETTINGS <= 64, "`given` has a bit for each entry");
 
 extern const bp_setting_entry bp_setting_table[BP_SETTINGS];

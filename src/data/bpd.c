@@ -354,3 +354,14 @@ bp_status bp_bpd_read_column(const bp_bpd *bpd, size_t column, void *elements, b
     bp_release(allocator, chunk, bytes);
     return status;
 }
+
+bp_status bp_bpd_read_element(const bp_bpd *bpd, size_t column, uint64_t row, void *element, bp_error *error)
+{
+    const bp_column *c = &bpd->dataset->columns[column];
+    uint64_t block = row / BP_BPD_ROWS;
+    size_t size = bp_type_size(c->type);
+    uint64_t offset = offset_of(bpd, block) + places_of(bpd, block)[column] + BP_BPD_UNIT + row % BP_BPD_ROWS * size;
+
+    BP_TRY(bp_file_read_at(bpd->fd, offset, element, size, bpd->dataset->path, error));
+    return c->categorical ? check_codes(bpd, c, row, 1, element, error) : BP_OK;
+}

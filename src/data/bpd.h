@@ -22,6 +22,7 @@
 struct bp_bpd {
     const bp_dataset *dataset; /* whose rows and columns these are */
     int fd;
+    uint64_t limit;   /* bytes that data may take in memory */
     uint64_t begin;   /* of block 0 */
     uint64_t *full;   /* [columns + 1], where chunks begin in a block of BP_BPD_ROWS rows */
     uint64_t *ragged; /* [columns + 1], and in the last one */
@@ -30,8 +31,13 @@ struct bp_bpd {
 /* Columns and rows of the file, their data NULL; bp_dataset_free closes it. Every size has been checked against the file's. */
 bp_status bp_bpd_open(const char *path, const bp_allocator *allocator, bp_dataset **result, bp_error *error);
 
-/* The data set, whole in memory. */
-bp_status bp_bpd_read(const char *path, const bp_allocator *allocator, bp_dataset **result, bp_error *error);
+/* The data set, whole in memory where it and what an encoder makes of it take no more than settings.memory, else with data = NULL. */
+bp_status bp_bpd_read(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
+                      bp_error *error);
+
+/* Where a data set is not in memory, its targets, weights and groups (settings.group) are from now on: splitting and metrics look at
+ * them. Others' data stay NULL. */
+bp_status bp_bpd_fetch(bp_dataset *dataset, const bp_settings *settings, bp_error *error);
 
 uint64_t bp_bpd_blocks(const bp_bpd *bpd);
 uint64_t bp_bpd_block_rows(const bp_bpd *bpd, uint64_t block);
@@ -42,6 +48,9 @@ bp_status bp_bpd_read_block(const bp_bpd *bpd, uint64_t block, void *buffer, bp_
 
 /* The elements of a column in a block that has been read. */
 const void *bp_bpd_elements(const bp_bpd *bpd, uint64_t block, const void *buffer, size_t column);
+
+/* One element, unchecked but for a category's code, to `element`. */
+bp_status bp_bpd_read_element(const bp_bpd *bpd, size_t column, uint64_t row, void *element, bp_error *error);
 
 /* Copies one column of all blocks, checked, to [rows] elements. */
 bp_status bp_bpd_read_column(const bp_bpd *bpd, size_t column, void *elements, bp_error *error);

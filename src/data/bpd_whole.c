@@ -1,4 +1,4 @@
-/* A .bpd file, whole in memory: numbers that many columns of one type hold lie row by row, as they do in the files of matrices,
+/* Reading a .bpd file as a data set. Whole in memory, numbers that many columns of one type hold lie row by row, as they do in the files of matrices,
  * so that bytes can serve as they are; other columns lie alone.
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -6,6 +6,7 @@
 
 #include "bpd.h"
 #include "error.h"
+#include "free_memory.h"
 #include "memory.h"
 #include "size.h"
 
@@ -86,11 +87,63 @@ static bp_status fill(bp_dataset *dataset, bp_error *error)
     return status;
 }
 
-bp_status bp_bpd_read(const char *path, const bp_allocator *allocator, bp_dataset **result, bp_error *error)
+/* ------------------------------------------------------------------------------------------------------- what fits memory */
+
+/* Bytes of what an encoder makes of a row: f32 for a number, but for bytes, and a sparse entry for a category. */
+static uint64_t encoded_bytes(const bp_column *column)
+{
+    return column->categorical ? 2 * sizeof(float) : column->type == BP_TYPE_U8 ? 1 : sizeof(float);
+}
+
+/* Columns are fewer than 2^24, so that a row has less than 2^28 bytes; rows are fewer than the file's bytes. */
+static bool fits(const bp_dataset *dataset)
+{
+    size_t row = 0, all;
+
+    for (size_t i = 0; i < dataset->column_count; i++)
+        row += bp_type_size(dataset->columns[i].type) + (size_t)encoded_bytes(&dataset->columns[i]);
+    return bp_size_mul(row, (size_t)dataset->rows, &all) && all <= dataset->bpd->limit;
+}
+
+/* A quarter is left for the network, and for what others take meanwhile. */
+static uint64_t limit_of(const bp_settings *settings)
+{
+    return settings->memory ? settings->memory : bp_free_memory("") / 4 * 3;
+}
+
+static bp_status fetch_column(bp_dataset *dataset, size_t index, bp_error *error)
+{
+    bp_column *column = &dataset->columns[index];
+    void *elements = bp_pool_take_array(&dataset->pool, (size_t)dataset->rows, column->stride, error);
+
+    if (!elements)
+        return BP_NO_MEMORY;
+    column->data = elements;
+    return bp_bpd_read_column(dataset->bpd, index, elements, error);
+}
+
+bp_status bp_bpd_fetch(bp_dataset *dataset, const bp_settings *settings, bp_error *error)
+{
+    for (size_t i = 0; dataset->bpd && i < dataset->column_count; i++) {
+        const bp_column *column = &dataset->columns[i];
+        bool wanted = column->role == BP_ROLE_TARGET || column->role == BP_ROLE_WEIGHT;
+        if (wanted || strcmp(column->name, settings->group) == 0)
+            BP_TRY(fetch_column(dataset, i, error));
+    }
+    return BP_OK;
+}
+
+bp_status bp_bpd_read(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
+                      bp_error *error)
 {
     bp_dataset *dataset;
 
     BP_TRY(bp_bpd_open(path, allocator, &dataset, error));
+    dataset->bpd->limit = limit_of(settings);
+    if (!fits(dataset)) {
+        *result = dataset;
+        return BP_OK;
+    }
     bp_status status = fill(dataset, error);
     if (status != BP_OK) {
         bp_dataset_free(dataset);

@@ -130,6 +130,8 @@ static bp_status check(const bp_dataset *dataset, bp_error *error)
 {
     if (dataset->bpd)
         return bp_fail(error, BP_INVALID, "%s: larger than memory, so packed already", dataset->path);
+    if (dataset->entries)
+        return bp_fail(error, BP_INVALID, "%s: it is sparse, and a .bpd file holds every 0: it would be much larger", dataset->path);
     for (size_t i = 0; i < dataset->column_count; i++) {
         const bp_column *column = &dataset->columns[i];
         bool fits = strlen(column->name) <= UINT32_MAX && column->category_count <= UINT32_MAX;

@@ -250,6 +250,11 @@ uint64_t bp_dataset_skipped(const bp_dataset *dataset)
     return dataset->skipped;
 }
 
+int bp_dataset_is_paged(const bp_dataset *dataset)
+{
+    return dataset->bpd != NULL;
+}
+
 uint64_t bp_dataset_columns(const bp_dataset *dataset)
 {
     return dataset->column_count;
@@ -276,6 +281,21 @@ const char *bp_dataset_category(const bp_dataset *dataset, uint64_t column, uint
     return dataset->columns[column].categories[category];
 }
 
+/* One that is in the file only. */
+static bp_status write_far_field(const bp_dataset *dataset, uint64_t row, size_t column, char *text, size_t capacity,
+                                 bp_error *error)
+{
+    bp_column copy = dataset->columns[column];
+    double element = 0; /* the largest type */
+    char number[32];
+
+    BP_TRY(bp_bpd_read_element(dataset->bpd, column, row, &element, error));
+    copy.data = &element;
+    if (capacity)
+        snprintf(text, capacity, "%s", bp_column_text(&copy, 0, number));
+    return BP_OK;
+}
+
 static BP_OUT_OF_LINE bp_status write_field(const bp_dataset *dataset, uint64_t row, uint64_t column, char *text, size_t capacity,
                                             bp_error *error)
 {
@@ -285,8 +305,11 @@ static BP_OUT_OF_LINE bp_status write_field(const bp_dataset *dataset, uint64_t 
         return bp_fail(error, BP_INVALID, "row %llu, column %llu of a data set of %llu rows and %zu columns",
                        (unsigned long long)row, (unsigned long long)column, (unsigned long long)dataset->rows,
                        dataset->column_count);
+    const bp_column *c = &dataset->columns[column];
+    if (dataset->bpd && !c->data)
+        return write_far_field(dataset, row, (size_t)column, text, capacity, error);
     if (capacity)
-        snprintf(text, capacity, "%s", bp_column_text(&dataset->columns[column], row, number));
+        snprintf(text, capacity, "%s", bp_column_text(c, row, number));
     return BP_OK;
 }
 
@@ -310,5 +333,6 @@ bp_status bp_dataset_fail(const bp_dataset *dataset, uint64_t row, bp_error *err
     va_end(arguments);
     if (dataset->lines || dataset->first_line)
         return bp_fail_line(error, dataset->path, dataset->lines ? dataset->lines[row] : dataset->first_line + row, "%s", cause);
-    return bp_fail(error, BP_BAD_FILE, "%s: row %llu: %s", dataset->path, (unsigned long long)row + 1, cause);
+    return bp_fail(error, BP_BAD_FILE, "%s: row %llu: %s", dataset->path, (unsigned long long)(dataset->first_row + row + 1),
+                   cause);
 }

@@ -37,6 +37,7 @@ typedef struct bp_entries bp_entries;
 struct bp_dataset {
     bp_pool pool; /* all that the readers allocated */
     uint64_t rows;
+    uint64_t first_row; /* for messages: what row 0 is in the file, where this is a part of it */
     size_t column_count;
     bp_column *columns;        /* [column_count] */
     bool integer_classes;      /* the format's integer targets are classes (IDX) */

@@ -160,7 +160,7 @@ static bp_status read_packed(const char *path, const bp_settings *settings, cons
 {
     if (settings->target_file[0])
         return bp_fail(error, BP_INVALID, "%s: a .bpd file holds its targets: target-file belongs to packing", path);
-    return bp_bpd_read(path, allocator, result, error);
+    return bp_bpd_read(path, settings, allocator, result, error);
 }
 
 static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings *settings, bool lenient,
@@ -204,6 +204,8 @@ bp_status bp_dataset_read(const char *path, const bp_settings *settings, int tar
     bp_settings_complete(settings, &full);
     BP_TRY(read_by_name(path, &full, target_optional != 0, allocator, &dataset, error));
     bp_status status = bp_dataset_set_roles(dataset, &full, target_optional != 0, error);
+    if (status == BP_OK)
+        status = bp_bpd_fetch(dataset, &full, error);
     if (status == BP_OK && full.missing_targets == BP_MISSING_TARGETS_SKIP)
         status = bp_dataset_skip_rows(dataset, error);
     if (status != BP_OK) {

@@ -8,6 +8,7 @@
 #include "examples.h"
 #include "float_state.h"
 #include "memory.h"
+#include "pages.h"
 #include "statistics.h"
 #include "team.h"
 
@@ -98,6 +99,7 @@ static void set_views(const bp_bound *a, const bp_destination *to, bp_examples *
 typedef struct writing {
     const bp_bound *bound;
     const bp_destination *to;
+    bp_range rows;
     bp_strange strange; /* of all threads */
     int failed;
 } writing;
@@ -128,7 +130,8 @@ static void write_part(void *context, bp_member member)
     writing *w = context;
     bp_strange strange = {0, 0};
     bp_destination own = *w->to;
-    bp_range range = bp_team_range(member, (size_t)w->bound->dataset->rows, BP_WRITE_ROWS);
+    bp_range part = bp_team_range(member, w->rows.end - w->rows.first, BP_WRITE_ROWS);
+    bp_range range = {w->rows.first + part.first, w->rows.first + part.end};
 
     own.spread = own.spread ? own.spread + member.index * spread_floats(w->bound) : NULL;
     if (write_kept(w->bound, &own, range, &strange, NULL) != BP_OK)
@@ -138,25 +141,37 @@ static void write_part(void *context, bp_member member)
 }
 
 /* What is wrong is looked for again by one thread: the first row that is wrong is told at any number of threads. */
-static bp_status write_all(const bp_bound *a, const bp_destination *to, unsigned threads, bp_examples *e, bp_error *error)
+static bp_status write_all(const bp_bound *a, const bp_destination *to, unsigned threads, bp_range rows, bp_strange *strange,
+                           bp_error *error)
 {
-    writing w = {.bound = a, .to = to};
-    size_t rows = (size_t)a->dataset->rows;
+    writing w = {.bound = a, .to = to, .rows = rows};
 
     bp_team_run(threads, write_part, &w);
-    e->strange = w.strange;
-    return w.failed ? write_kept(a, to, (bp_range){0, rows}, &w.strange, error) : BP_OK;
+    strange->missing += w.strange.missing;
+    strange->categories += w.strange.categories;
+    return w.failed ? write_kept(a, to, rows, &w.strange, error) : BP_OK;
+}
+
+static unsigned count_threads(const bp_bound *a, uint64_t rows)
+{
+    uint64_t values = rows * (a->encoder->feature_count + a->encoder->inputs / 16 + 1); /* zeros are quick */
+    return bp_data_threads(a->encoder->threads, values);
+}
+
+bp_status bp_bound_write_all(const bp_bound *a, const bp_destination *to, uint64_t begin, uint64_t end, bp_strange *strange,
+                             bp_error *error)
+{
+    return write_all(a, to, count_threads(a, end - begin), (bp_range){(size_t)begin, (size_t)end}, strange, error);
 }
 
 static bp_status write_rows(const bp_bound *a, bp_destination *to, bp_examples *e, bp_error *error)
 {
-    uint64_t values = a->dataset->rows * (a->encoder->feature_count + a->encoder->inputs / 16 + 1); /* zeros are quick */
-    unsigned threads = bp_data_threads(a->encoder->threads, values);
+    unsigned threads = count_threads(a, a->dataset->rows);
     size_t bytes = a->row_entries ? threads * spread_floats(a) * sizeof(float) : 0; /* below 2^16 * 2^6 * 2^24 * 2^2 */
 
     if (bytes && !(to->spread = bp_allocate(&e->allocator, bytes)))
         return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", a->dataset->path, bytes);
-    bp_status status = write_all(a, to, threads, e, error);
+    bp_status status = write_all(a, to, threads, (bp_range){0, (size_t)a->dataset->rows}, &e->strange, error);
     if (bytes)
         bp_release(&e->allocator, to->spread, bytes);
     return status;
@@ -197,6 +212,8 @@ static bp_status make_examples(const bp_bound *a, bp_examples **result, bp_error
 
 static BP_OUT_OF_LINE bp_status prepare(bp_bound *a, bp_error *error)
 {
+    if (a->dataset->bpd) /* windows are bound, one after another */
+        return BP_OK;
     BP_TRY(bp_encoder_bind(a, error));
     BP_TRY(bp_bound_choose(a, error));
     return bp_bound_prepare(a, error);
@@ -211,7 +228,9 @@ bp_status bp_encoder_apply(const bp_encoder *encoder, const bp_dataset *dataset,
     a.pool.allocator = bp_allocator_or_default(allocator);
     bp_status status = prepare(&a, error);
     bp_float_end(host); /* a team inherits the host's state */
-    if (status == BP_OK)
+    if (status == BP_OK && dataset->bpd)
+        status = bp_pages_apply(encoder, dataset, with_targets != 0, &a.pool.allocator, result, error);
+    else if (status == BP_OK)
         status = make_examples(&a, result, error);
     bp_pool_release(&a.pool);
     return status;

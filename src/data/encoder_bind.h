@@ -44,6 +44,7 @@ int32_t bp_bound_class(const bp_bound *bound, uint64_t row);
 
 /* Where the rows of a bound data set go; what is NULL is left out. */
 typedef struct bp_destination {
+    uint64_t from;    /* row of the data set that x begins with */
     float *x;         /* [rows, inputs] */
     float *y;         /* [rows, target_count] */
     int32_t *classes; /* [rows] */
@@ -71,5 +72,9 @@ void bp_bound_compress(const bp_bound *bound, const bp_destination *to, uint64_t
 /* Writes rows begin ... end - 1, each as if alone. BP_BAD_FILE names a row and column that cannot be. *strange grows. */
 bp_status bp_bound_write(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end, bp_strange *strange,
                          bp_error *error);
+
+/* The same by as many threads as the encoder has and as are worth while. */
+bp_status bp_bound_write_all(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end, bp_strange *strange,
+                             bp_error *error);
 
 #endif

@@ -1,9 +1,10 @@
-/* Fitting an encoder to rows of one data set in memory: one block.
+/* Fitting an encoder to rows of one data set: one block where it is in memory, else block after block.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "fitting.h"
 
 #include "error.h"
+#include "window.h"
 
 static bp_status check_rows(const bp_dataset *dataset, bp_rows rows, bp_error *error)
 {
@@ -16,10 +17,15 @@ static bp_status check_rows(const bp_dataset *dataset, bp_rows rows, bp_error *e
     return BP_OK;
 }
 
-static bp_status fit_block(bp_fitting *f, const bp_dataset *dataset, bp_rows rows, bp_encoder **result, bp_error *error)
+static bp_status take_block(void *context, const bp_dataset *block, bp_rows rows, bp_error *error)
+{
+    return bp_fitting_add(context, block, rows, error);
+}
+
+static bp_status fit_rows(bp_fitting *f, const bp_dataset *dataset, bp_rows rows, bp_encoder **result, bp_error *error)
 {
     do
-        BP_TRY(bp_fitting_add(f, dataset, rows, error));
+        BP_TRY(bp_window_walk(dataset, rows, take_block, f, error));
     while (bp_fitting_again(f));
     return bp_fitting_end(f, result, error);
 }
@@ -33,7 +39,7 @@ bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_setti
         rows.count = dataset->rows;
     BP_TRY(check_rows(dataset, rows, error));
     BP_TRY(bp_fitting_create(dataset, settings, allocator, &f, error));
-    bp_status status = fit_block(f, dataset, rows, result, error);
+    bp_status status = fit_rows(f, dataset, rows, result, error);
     bp_fitting_free(f);
     return status;
 }

@@ -225,7 +225,7 @@ static bp_status write_block(const bp_bound *a, const bp_destination *to, uint64
                              bp_error *error)
 {
     if (to->x)
-        BP_TRY(write_inputs(a, begin, end, to->x + begin * a->encoder->inputs, strange, error));
+        BP_TRY(write_inputs(a, begin, end, to->x + (begin - to->from) * a->encoder->inputs, strange, error));
     if (to->spread) {
         BP_TRY(write_inputs(a, begin, end, to->spread, strange, error));
         bp_bound_compress(a, to, begin, end);

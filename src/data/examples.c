@@ -8,6 +8,7 @@
 #include "error.h"
 #include "float_state.h"
 #include "memory.h"
+#include "pages.h"
 #include "size.h"
 #include "sum.h"
 
@@ -239,7 +240,9 @@ static BP_OUT_OF_LINE bp_status copy_row(const bp_examples *examples, uint64_t r
                        (unsigned long long)examples->rows);
     if (y && !examples->outputs)
         return bp_fail(error, BP_INVALID, "these examples have no targets");
-    if (x)
+    if (x && examples->pages)
+        BP_TRY(bp_pages_row(examples->pages, row, x, error));
+    else if (x)
         copy_x(examples, row, x);
     if (y)
         copy_y(examples, row, y);
@@ -259,6 +262,7 @@ void bp_examples_free(bp_examples *examples)
     if (!examples)
         return;
     bp_allocator memory = examples->allocator;
+    bp_pages_free(examples->pages);
     bp_release(&memory, examples->owned, examples->owned_size);
     bp_release(&memory, examples, sizeof *examples);
 }

@@ -19,6 +19,8 @@ typedef struct bp_sparse {
     const float *value;
 } bp_sparse;
 
+struct bp_pages;
+
 struct bp_examples {
     bp_allocator allocator;
     uint64_t rows;
@@ -34,6 +36,7 @@ struct bp_examples {
     const int32_t *classes; /* [rows], 0 ... outputs - 1, or 0 and 1 where outputs is 1; NULL where y is given */
     const float *weight;    /* [rows] or NULL: all 1 */
     bp_strange strange;     /* what encoding met */
+    struct bp_pages *pages; /* where x is read from, being NULL; owned. NULL: x is in memory */
     void *owned;            /* one block that holds what was made for these examples; may be NULL */
     size_t owned_size;
 };

@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "size.h"
 #include "statistics.h"
+#include "window.h"
 
 typedef struct summing {
     const bp_dataset *dataset;
@@ -58,20 +59,43 @@ static bp_status sort_and_compare(const summing *s, const bp_column *column, boo
     return BP_OK;
 }
 
+static bp_status compare_values(const summing *s, const bp_column *column, bool *unique, bp_error *error)
+{
+    int order = judge_order(column, s->dataset->rows);
+
+    *unique = order > 0;
+    return order < 0 ? sort_and_compare(s, column, unique, error) : BP_OK;
+}
+
+/* Of a column that is in a file only: it alone comes into memory. */
+static bp_status compare_far_values(const summing *s, size_t index, bool *unique, bp_error *error)
+{
+    bp_column copy = s->dataset->columns[index];
+    size_t bytes = (size_t)s->dataset->rows * copy.stride; /* less than the file's */
+    void *elements = bp_allocate(&s->allocator, bytes);
+
+    copy.data = elements;
+    bp_status status = elements ? bp_bpd_read_column(s->dataset->bpd, index, elements, error)
+                                : bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", bytes);
+    if (status == BP_OK)
+        status = compare_values(s, &copy, unique, error);
+    bp_release(&s->allocator, elements, bytes);
+    return status;
+}
+
 /* Whole numbers or texts of which no two are the same. Fractions are measured, not given. */
 static bp_status find_unique(const summing *s, size_t index, bool *unique, bp_error *error)
 {
     const bp_column *column = &s->dataset->columns[index];
     const bp_column_statistics *found = &s->statistics->columns[index];
     uint64_t rows = s->dataset->rows;
-    int order;
 
     *unique = column->categorical && column->category_count == rows;
     if (column->categorical || found->missing || !(found->high - found->low >= (double)rows - 1))
         return BP_OK;
-    order = judge_order(column, rows);
-    *unique = order > 0;
-    return order < 0 ? sort_and_compare(s, column, unique, error) : BP_OK;
+    if (s->dataset->bpd && !column->data)
+        return compare_far_values(s, index, unique, error);
+    return compare_values(s, column, unique, error);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- columns */
@@ -158,10 +182,15 @@ static bp_status start_statistics(summing *s, uint32_t threads, bp_error *error)
     return status;
 }
 
+static bp_status take_block(void *context, const bp_dataset *block, bp_rows rows, bp_error *error)
+{
+    return bp_statistics_add(context, block, rows, error);
+}
+
 static bp_status take_statistics(const summing *s, bp_error *error)
 {
     do
-        BP_TRY(bp_statistics_add(s->statistics, s->dataset, (bp_rows){NULL, s->dataset->rows}, error));
+        BP_TRY(bp_window_walk(s->dataset, (bp_rows){NULL, s->dataset->rows}, take_block, s->statistics, error));
     while (bp_statistics_next(s->statistics));
     return BP_OK;
 }

@@ -4,6 +4,7 @@
 #include "batch.h"
 #include "cpu.h"
 #include "error.h"
+#include "feed.h"
 #include "forward.h"
 #include "loss.h"
 #include "machine.h"
@@ -100,6 +101,7 @@ typedef struct visit_work {
     const bp_network *network;
     const bp_examples *examples;
     bp_rows rows;
+    uint64_t base; /* what of the rows that were asked for `rows` begins with */
     bp_block_visit *visit;
     void *context;
 } visit_work;
@@ -118,7 +120,7 @@ static void visit_blocks(void *context, bp_member member)
     weights.parameters = work->network->parameters;
     bp_arithmetic_enter(&weights.arithmetic);
     for (size_t first = range.first; first < range.end; first += BP_BLOCK_ROWS) {
-        bp_block_rows block = {seat, first, bp_size_min(BP_BLOCK_ROWS, range.end - first)};
+        bp_block_rows block = {seat, work->base + first, bp_size_min(BP_BLOCK_ROWS, range.end - first)};
         const uint64_t *rows = work->rows.index ? work->rows.index + first : NULL;
         bp_batch_gather(&batch, workspace->weights.arithmetic.kernels, work->examples, rows, first, 0, block.count);
         bp_forward(&weights, &pass, (bp_span){0, block.count}, seat->strip);
@@ -143,15 +145,48 @@ static bp_status check(const bp_workspace *workspace, const bp_network *network,
     return bp_examples_check_rows(examples, rows, "row", error);
 }
 
+static void visit_rows(visit_work *work)
+{
+    size_t blocks = (work->rows.count + BP_BLOCK_ROWS - 1) / BP_BLOCK_ROWS;
+    bp_team_run((unsigned)bp_size_min(work->workspace->threads, blocks), visit_blocks, work);
+}
+
+/* Segment after segment, cut at multiples of BP_BLOCK_ROWS too. */
+static bp_status visit_segments(visit_work *work, bp_feed *feed, bp_rows rows, bp_error *error)
+{
+    BP_TRY(bp_feed_begin(feed, rows, 0, error));
+    for (uint64_t used = 0; work->base < rows.count; work->base += used) {
+        BP_TRY(bp_feed_next(feed, used, error));
+        used = feed->segment.rows;
+        if (work->base + used < rows.count)
+            used -= used % BP_BLOCK_ROWS;
+        work->rows = (bp_rows){NULL, used};
+        visit_rows(work);
+    }
+    return BP_OK;
+}
+
+static bp_status visit_pages(visit_work *work, bp_rows rows, bp_error *error)
+{
+    bp_feed *feed;
+
+    BP_TRY(bp_feed_create(work->examples, BP_BLOCK_ROWS, work->workspace->threads, &work->workspace->allocator, &feed, error));
+    work->examples = &feed->segment;
+    bp_status status = visit_segments(work, feed, rows, error);
+    bp_feed_free(feed);
+    return status;
+}
+
 bp_status bp_workspace_visit(bp_workspace *workspace, const bp_network *network, const bp_examples *examples, bp_rows rows,
                              bp_block_visit *visit, void *context, bp_error *error)
 {
     if (!rows.index)
         rows.count = examples->rows;
     BP_TRY(check(workspace, network, examples, rows, error));
-    visit_work work = {workspace, network, examples, rows, visit, context};
-    size_t blocks = (rows.count + BP_BLOCK_ROWS - 1) / BP_BLOCK_ROWS;
-    bp_team_run((unsigned)bp_size_min(workspace->threads, blocks), visit_blocks, &work);
+    visit_work work = {workspace, network, examples, rows, 0, visit, context};
+    if (examples->pages)
+        return visit_pages(&work, rows, error);
+    visit_rows(&work);
     return BP_OK;
 }
 

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "error.h"
+#include "feed.h"
 #include "size.h"
+#include "statistics.h"
 
 /* Sparse rows have the fingerprint of the same rows with their zeros, without a look at each zero: of x in f32, blocks of 64 numbers
  * that are all +0 count, and are not hashed. */
@@ -85,7 +88,34 @@ static void add_row(bp_hash *hash, const bp_examples *examples, uint64_t row)
         bp_hash_add(hash, &examples->weight[row], sizeof *examples->weight);
 }
 
-static void add_examples(bp_hash *hash, const bp_examples *examples, bp_rows rows)
+static void add_rows(bp_hash *hash, const bp_examples *examples, bp_rows rows)
+{
+    for (uint64_t i = 0; i < rows.count; i++)
+        add_row(hash, examples, rows.index ? rows.index[i] : i);
+}
+
+static bp_status add_segments(bp_hash *hash, bp_feed *feed, bp_rows rows, bp_error *error)
+{
+    BP_TRY(bp_feed_begin(feed, rows, 0, error));
+    for (uint64_t done = 0; done < rows.count; done += feed->segment.rows) {
+        BP_TRY(bp_feed_next(feed, feed->segment.rows, error));
+        add_rows(hash, &feed->segment, (bp_rows){NULL, feed->segment.rows});
+    }
+    return BP_OK;
+}
+
+static bp_status add_pages(bp_hash *hash, const bp_examples *examples, bp_rows rows, bp_error *error)
+{
+    bp_feed *feed;
+
+    BP_TRY(bp_feed_create(examples, 1, bp_data_threads(examples->pages->bound.encoder->threads, rows.count * examples->inputs),
+                          &examples->allocator, &feed, error));
+    bp_status status = add_segments(hash, feed, rows, error);
+    bp_feed_free(feed);
+    return status;
+}
+
+static bp_status add_examples(bp_hash *hash, const bp_examples *examples, bp_rows rows, bp_error *error)
 {
     uint64_t shape[] = {rows.count,
                         examples->inputs,
@@ -96,18 +126,21 @@ static void add_examples(bp_hash *hash, const bp_examples *examples, bp_rows row
 
     bp_hash_add(hash, shape, sizeof shape);
     bp_hash_add(hash, &examples->x_divisor, sizeof examples->x_divisor);
-    for (uint64_t i = 0; i < rows.count; i++)
-        add_row(hash, examples, rows.index ? rows.index[i] : i);
+    if (examples->pages)
+        return add_pages(hash, examples, rows, error);
+    add_rows(hash, examples, rows);
+    return BP_OK;
 }
 
-void bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
-                    char digits[BP_HASH_DIGITS + 1])
+bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
+                         char digits[BP_HASH_DIGITS + 1], bp_error *error)
 {
     bp_hash hash;
 
     bp_hash_begin(&hash);
-    add_examples(&hash, training, training_rows);
+    BP_TRY(add_examples(&hash, training, training_rows, error));
     if (validation)
-        add_examples(&hash, validation, validation_rows);
+        BP_TRY(add_examples(&hash, validation, validation_rows, error));
     bp_hash_digits(&hash, digits);
+    return BP_OK;
 }

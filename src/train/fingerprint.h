@@ -9,7 +9,7 @@
 
 /* XXH3-128 over shapes, then over x, y and weight of the chosen rows, in order; validation may be NULL. Bytes are hashed
  * as they lie in memory, so all machines must be little-endian, as those of backprop are. */
-void bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
-                    char digits[BP_HASH_DIGITS + 1]);
+bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
+                         char digits[BP_HASH_DIGITS + 1], bp_error *error);
 
 #endif

@@ -41,7 +41,7 @@ static bp_status check_fingerprint(const bp_fit *fit, char now[BP_HASH_DIGITS + 
 {
     const bp_trainer *trainer = fit->trainer;
 
-    bp_fingerprint(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now);
+    BP_TRY(bp_fingerprint(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now, error));
     if (trainer->fingerprint[0] && strcmp(trainer->fingerprint, now) != 0)
         return bp_fail(error, BP_INVALID, "the data are not those of the checkpoint: their fingerprint is %s, its is %s", now,
                        trainer->fingerprint);
@@ -69,6 +69,22 @@ static bp_status take_blocks(bp_fit *fit, bp_error *error)
     return BP_OK;
 }
 
+/* A segment holds the rows of an update. */
+static bp_status take_feed(bp_fit *fit, bp_error *error)
+{
+    const bp_trainer *trainer = fit->trainer;
+    const bp_examples *training = fit->training;
+    size_t rows, bytes;
+
+    if (!bp_size_mul(trainer->plan.batch, trainer->plan.group, &rows) || rows > fit->training_rows.count)
+        rows = (size_t)fit->training_rows.count;
+    if (!bp_size_mul(rows, training->inputs * sizeof(float), &bytes) || bytes > training->pages->file->bpd->limit / 2)
+        return bp_fail(error, BP_INVALID,
+                       "batch-size: %zu rows of %u inputs make an update, and take more than half of the memory for data", rows,
+                       training->inputs);
+    return bp_feed_create(training, rows, trainer->plan.threads, &trainer->allocator, &fit->feed, error);
+}
+
 static bp_status take_memory(bp_fit *fit, bp_error *error)
 {
     bp_trainer *trainer = fit->trainer;
@@ -82,6 +98,8 @@ static bp_status take_memory(bp_fit *fit, bp_error *error)
         BP_TRY(take_blocks(fit, error));
     BP_TRY(bp_sparse_batch_begin(&trainer->sparse, &trainer->network->layout, &trainer->plan, fit->training, fit->training_rows,
                                  &trainer->allocator, error));
+    if (fit->training->pages)
+        BP_TRY(take_feed(fit, error));
     if (!fit->validation)
         return BP_OK;
     return bp_workspace_create(trainer->network, trainer->plan.threads, (bp_isa)trainer->settings.isa, &trainer->allocator,
@@ -112,6 +130,11 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
         BP_TRY(check_metric(fit, error));
     if (!fit->validation && fit->trainer->settings.schedule == BP_PLATEAU)
         return bp_fail(error, BP_INVALID, "schedule plateau watches a validation metric, and there are no validation rows");
+    if (fit->training->pages && fit->trainer->settings.shuffle == BP_SHUFFLE_FULL)
+        return bp_fail(error, BP_INVALID,
+                       "shuffle: full takes rows from everywhere, and %s is larger than the memory for data: shuffle by blocks, or "
+                       "raise memory",
+                       fit->training->pages->file->path);
     BP_TRY(bp_network_check_encoder(fit->trainer->network, fit->encoder, error)); /* not first at an epoch's end */
     BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
     return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
@@ -173,6 +196,7 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
 
 void bp_fit_end(bp_fit *fit)
 {
+    bp_feed_free(fit->feed);
     bp_workspace_free(fit->workspace);
     bp_release(&fit->trainer->allocator, fit->blocks.turns, block_bytes(fit));
     bp_sparse_batch_end(&fit->trainer->sparse);
@@ -180,7 +204,7 @@ void bp_fit_end(bp_fit *fit)
     fit->trainer->total_updates = 0;
 }
 
-void bp_fit_order(bp_fit *fit)
+bp_status bp_fit_order(bp_fit *fit, bp_error *error)
 {
     bp_trainer *trainer = fit->trainer;
     const bp_settings *settings = &trainer->settings;
@@ -193,6 +217,28 @@ void bp_fit_order(bp_fit *fit)
     else
         bp_sampler_order(kernels, fit->training_rows, shuffle, settings->seed, trainer->fit.epoch, fit->order);
     trainer->order_ended = bp_clock();
+    if (!fit->feed)
+        return BP_OK;
+    return bp_feed_begin(fit->feed, (bp_rows){fit->order, fit->training_rows.count}, trainer->fit.step * trainer->plan.batch,
+                         error);
+}
+
+/* The step behind the last whole update of the segment. */
+static uint64_t fetched_end(const bp_fit *fit)
+{
+    const bp_plan *plan = &fit->trainer->plan;
+    uint64_t rows = fit->feed->first + fit->feed->segment.rows;
+
+    return rows == fit->training_rows.count ? fit->steps : rows / (plan->batch * plan->group) * plan->group;
+}
+
+bp_status bp_fit_fetch(bp_fit *fit, bp_error *error)
+{
+    uint64_t step = fit->trainer->fit.step;
+
+    if (!fit->feed || step < fetched_end(fit))
+        return BP_OK;
+    return bp_feed_next(fit->feed, step * fit->trainer->plan.batch - fit->feed->first, error);
 }
 
 void bp_fit_rewind(bp_fit *fit)
@@ -218,11 +264,12 @@ bp_run bp_fit_run(const bp_fit *fit)
 
     return (bp_run){
         .trainer = fit->trainer,
-        .examples = fit->training,
-        .order = fit->order,
+        .examples = fit->feed ? &fit->feed->segment : fit->training,
+        .order = fit->feed ? NULL : fit->order,
         .rows = fit->training_rows.count,
+        .base = fit->feed ? fit->feed->first : 0,
         .first = state->step,
-        .end = fit->steps,
+        .end = fit->feed ? fetched_end(fit) : fit->steps,
         .pause_at = pauses && every ? (state->steps / every + 1) * every : 0,
         .pause_time = pauses && fit->callbacks.pause_seconds > 0.0 ? fit->last_pause + fit->callbacks.pause_seconds : 0.0,
         .slice_end = rest > 0.0 ? bp_clock() + rest : 0.0,

@@ -4,6 +4,7 @@
 #ifndef BP_FIT_H
 #define BP_FIT_H
 
+#include "feed.h"
 #include "pace.h"
 #include "run.h"
 #include "sampler.h"
@@ -18,6 +19,7 @@ typedef struct bp_fit {
     bp_callbacks callbacks;
     bp_workspace *workspace; /* NULL where there is no validation */
     uint64_t *order;         /* [training_rows.count] */
+    bp_feed *feed;           /* where the training examples are larger than memory; else NULL */
     bp_block_order blocks;   /* where they are shuffled by blocks */
     uint64_t steps;          /* of an epoch */
     bp_pace pace;
@@ -31,8 +33,11 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
                        bp_error *error);
 void bp_fit_end(bp_fit *fit);
 
-/* The order of the running epoch. */
-void bp_fit_order(bp_fit *fit);
+/* The order of the running epoch; reading ahead begins. */
+bp_status bp_fit_order(bp_fit *fit, bp_error *error);
+
+/* The rows of the next steps come into memory, where they are not. */
+bp_status bp_fit_fetch(bp_fit *fit, bp_error *error);
 
 /* The running epoch begins again with its first row. */
 void bp_fit_rewind(bp_fit *fit);

@@ -17,7 +17,7 @@ bp_minibatch bp_run_minibatch(const bp_run *run, uint64_t step)
     return (bp_minibatch){
         .examples = run->examples,
         .rows = run->order ? run->order + first : NULL,
-        .first = first,
+        .first = first - run->base,
         .m = bp_size_min(trainer->plan.batch, run->rows - first),
         .epoch = run->in_fit ? trainer->fit.epoch : 0,
         .step = run->in_fit ? trainer->fit.step : trainer->minibatches,

@@ -12,6 +12,7 @@ typedef struct bp_run {
     const bp_examples *examples;
     const uint64_t *order; /* [rows], or NULL: as they stand */
     uint64_t rows;         /* of the epoch */
+    uint64_t base;         /* without an order: which of them the examples begin with */
     uint64_t first, end;   /* steps of the epoch */
     uint64_t pause_at;     /* ask for a pause when so many steps of all epochs are done; 0: never */
     double pause_time;     /* or when the clock says so; 0: never */

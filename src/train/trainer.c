@@ -111,6 +111,7 @@ static bp_status run_pass(bp_fit *fit, bp_error *error)
     bp_fit_state *state = &trainer->fit;
 
     while (state->step < fit->steps) {
+        BP_TRY(bp_fit_fetch(fit, error));
         bp_run run = bp_fit_run(fit);
         double since = bp_clock();
         BP_TRY(run_team(&run, error));
@@ -144,7 +145,7 @@ static bp_status run_epochs(bp_fit *fit, bp_error *error)
     bp_trainer *trainer = fit->trainer;
 
     while (!trainer->fit.finished) {
-        bp_fit_order(fit);
+        BP_TRY(bp_fit_order(fit, error));
         BP_TRY(trainer->plan.searches ? run_line(fit, error) : run_pass(fit, error));
         BP_TRY(bp_fit_end_epoch(fit, error)); /* validation, early stopping, snapshot */
         if (bp_fit_tell_epoch(fit))

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -280,6 +281,14 @@ Test(results, classes_have_an_accuracy_by_any_loss)
     run_program(2, "train data.csv --target class --loss squared_error --metric rmse -o model");
 }
 
+static void expect_same_output(const char *left, const char *right)
+{
+    char *text = strdup(run_program(0, "%s", left)->out);
+
+    cr_assert_str_eq(run_program(0, "%s", right)->out, text, "%s", right);
+    free(text);
+}
+
 Test(results, a_packed_table_trains_to_the_same_model)
 {
     write_values("data.csv", 300, 1);
@@ -287,6 +296,13 @@ Test(results, a_packed_table_trains_to_the_same_model)
     run_program(0, "train data.csv --target y --epochs 3 -o csv.safetensors -q");
     run_program(0, "train data.bpd --target y --epochs 3 -o bpd.safetensors -q");
     cr_assert(same_bytes("csv.safetensors", "bpd.safetensors"));
+    run_program(2, "train data.bpd --target y --epochs 3 --memory 1KiB");
+    run_program(0, "train data.bpd --target y --epochs 3 --shuffle blocks -o memory.safetensors -q");
+    run_program(0, "train data.bpd --target y --epochs 3 --shuffle blocks --memory 16KiB -o paged.safetensors -q");
+    cr_assert(same_bytes("memory.safetensors", "paged.safetensors"));
+    expect_same_output("info data.bpd --json", "info data.bpd --json --memory 1KiB");
+    expect_same_output("predict csv.safetensors data.bpd --keep x1", "predict csv.safetensors data.bpd --keep x1 --memory 1KiB");
+    expect_same_output("evaluate csv.safetensors data.bpd --json", "evaluate csv.safetensors data.bpd --json --memory 1KiB");
     run_program(2, "pack data.csv");
     run_program(2, "pack data.csv -o data.bin");
 }

@@ -223,7 +223,7 @@ Test(bpd, a_call_that_fails_leaves_the_old_file_or_an_error)
     faulty_files_begin(&count);
     cr_assert_eq(bp_dataset_pack(dataset, "t.bpd", NULL), BP_OK);
     size_t written = count.calls;
-    cr_assert_eq(bp_dataset_read("t.bpd", with(NULL), 1, NULL, &again, NULL), BP_OK);
+    cr_assert_eq(bp_dataset_read("t.bpd", with("memory", "1GiB", NULL), 1, NULL, &again, NULL), BP_OK);
     faulty_files_end();
     bp_dataset_free(again);
     for (size_t call = 1; call <= count.calls - 1; call++) { /* the last one closes a file that has been read */
@@ -232,11 +232,11 @@ Test(bpd, a_call_that_fails_leaves_the_old_file_or_an_error)
         bp_status status = call <= written ? bp_dataset_pack(dataset, "t.bpd", NULL) : BP_IO;
         if (call > written) {
             faults.calls = written;
-            status = bp_dataset_read("t.bpd", with(NULL), 1, NULL, &again, NULL);
+            status = bp_dataset_read("t.bpd", with("memory", "1GiB", NULL), 1, NULL, &again, NULL);
         }
         faulty_files_end();
         cr_assert(status == BP_IO || call == written, "call %zu of %zu: %d", call, count.calls, status);
-        cr_assert_eq(bp_dataset_read("t.bpd", with(NULL), 1, NULL, &again, NULL), BP_OK, "after call %zu", call);
+        cr_assert_eq(bp_dataset_read("t.bpd", with("memory", "1GiB", NULL), 1, NULL, &again, NULL), BP_OK, "after call %zu", call);
         bp_dataset_free(again);
         cr_assert_eq(scratch_count(), 2, "call %zu leaves a file", call);
     }

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feed.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "float_state.h"
+#include "memory.h"
+#include "size.h"
+#include "team.h"
+
+#define NOWHERE UINT64_MAX
+
+/* A segment has room for this: small enough for a second-level cache and its neighbour, so that a step finds rows there, large
+ * enough for the team's region to be worth while. */
+#define ROOM ((uint64_t)8 << 20)
+
+/* ---------------------------------------------------------------------------------------------------------------- making */
+
+static uint64_t choose_capacity(const bp_examples *from, uint64_t least)
+{
+    uint64_t blocks = ROOM / (BP_BPD_ROWS * from->inputs * sizeof(float));
+    uint64_t most = (from->rows - 1) / BP_BPD_ROWS + 1;
+
+    blocks = blocks < 1 ? 1 : blocks;
+    return least + (blocks < most ? blocks : most) * BP_BPD_ROWS;
+}
+
+/* Called twice: over an empty arena to measure, then over the block. */
+static void carve(bp_feed *feed, bp_arena *arena)
+{
+    const bp_examples *from = feed->from;
+    bp_examples *segment = &feed->segment;
+    size_t rows = (size_t)feed->capacity;
+
+    feed->place = bp_arena_take(arena, BP_BPD_ROWS, sizeof *feed->place);
+    feed->tiles = bp_arena_take(arena, feed->threads * BP_WRITE_ROWS, from->inputs * sizeof(float));
+    segment->x = bp_arena_take(arena, rows, from->inputs * sizeof(float));
+    if (from->y)
+        segment->y = bp_arena_take(arena, rows, from->outputs * sizeof(float));
+    if (from->classes)
+        segment->classes = bp_arena_take(arena, rows, sizeof *segment->classes);
+    if (from->weight)
+        segment->weight = bp_arena_take(arena, rows, sizeof *segment->weight);
+}
+
+static bp_status take_memory(bp_feed *feed, bp_error *error)
+{
+    bp_arena arena = {.base = NULL};
+
+    carve(feed, &arena);
+    feed->bytes = arena.used;
+    feed->memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&feed->allocator, arena.used);
+    if (!feed->memory)
+        return bp_fail(error, BP_NO_MEMORY, "%llu rows of %u inputs, to be held at once: %zu bytes were refused",
+                       (unsigned long long)feed->capacity, feed->from->inputs, arena.used);
+    arena = (bp_arena){.base = feed->memory};
+    carve(feed, &arena);
+    BP_TRY(bp_pages_again(feed->from->pages, &feed->allocator, &feed->pages, error));
+    return bp_ahead_create(feed->from->pages->file->bpd, &feed->allocator, &feed->ahead, error);
+}
+
+bp_status bp_feed_create(const bp_examples *from, uint64_t least, unsigned threads, const bp_allocator *allocator, bp_feed **result,
+                         bp_error *error)
+{
+    bp_allocator memory = bp_allocator_or_default(allocator);
+    bp_feed *feed = bp_allocate_zeroed(&memory, sizeof *feed);
+
+    if (!feed)
+        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", sizeof *feed);
+    *feed = (bp_feed){.allocator = memory, .from = from, .threads = threads, .least = least};
+    feed->capacity = choose_capacity(from, least);
+    feed->segment = (bp_examples){
+        .inputs = from->inputs,
+        .outputs = from->outputs,
+        .x_type = BP_TYPE_F32,
+        .x_stride = from->inputs * sizeof(float),
+        .x_divisor = 1,
+        .y_stride = from->y ? from->outputs : 0,
+    };
+    bp_status status = take_memory(feed, error);
+    if (status != BP_OK) {
+        bp_feed_free(feed);
+        return status;
+    }
+    *result = feed;
+    return BP_OK;
+}
+
+void bp_feed_free(bp_feed *feed)
+{
+    if (!feed)
+        return;
+    bp_allocator memory = feed->allocator;
+    bp_ahead_free(feed->ahead);
+    bp_pages_free(feed->pages);
+    bp_release(&memory, feed->memory, feed->bytes);
+    bp_release(&memory, feed, sizeof *feed);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- encoding */
+
+/* The segment's arrays are the feed's own. */
+static void copy_row(const bp_feed *feed, const float *x, uint64_t row, uint64_t to)
+{
+    const bp_examples *from = feed->from, *segment = &feed->segment;
+    uint32_t outputs = from->outputs;
+
+    memcpy((float *)segment->x + to * from->inputs, x, from->inputs * sizeof *x);
+    if (from->y)
+        memcpy((float *)segment->y + to * outputs, from->y + row * from->y_stride, outputs * sizeof *from->y);
+    if (from->classes)
+        ((int32_t *)segment->classes)[to] = from->classes[row];
+    if (from->weight)
+        ((float *)segment->weight)[to] = from->weight[row];
+}
+
+static bool is_wanted(const bp_feed *feed, uint64_t begin, uint64_t end)
+{
+    while (begin < end && feed->place[begin] == NOWHERE)
+        begin++;
+    return begin < end;
+}
+
+static bp_status encode_tile(const bp_feed *feed, uint64_t begin, uint64_t end, float *tile, bp_error *error)
+{
+    if (!is_wanted(feed, begin, end))
+        return BP_OK;
+    BP_TRY(bp_pages_write(feed->pages, begin, end, tile, error));
+    for (uint64_t row = begin; row < end; row++)
+        if (feed->place[row] != NOWHERE)
+            copy_row(feed, tile + (row - begin) * feed->from->inputs, feed->block.number * BP_BPD_ROWS + row, feed->place[row]);
+    return BP_OK;
+}
+
+static BP_OUT_OF_LINE bp_status encode_rows(const bp_feed *feed, bp_range range, float *tile, bp_error *error)
+{
+    for (uint64_t begin = range.first; begin < range.end; begin += BP_WRITE_ROWS)
+        BP_TRY(encode_tile(feed, begin, bp_size_min(begin + BP_WRITE_ROWS, range.end), tile, error));
+    return BP_OK;
+}
+
+/* A team flushes subnormals; data have them. */
+static bp_status encode_kept(const bp_feed *feed, bp_range range, float *tile, bp_error *error)
+{
+    bp_float_state state = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = encode_rows(feed, range, tile, error);
+    bp_float_end(state);
+    return status;
+}
+
+typedef struct encoding {
+    const bp_feed *feed;
+    int failed;
+} encoding;
+
+static void encode_part(void *context, bp_member member)
+{
+    encoding *e = context;
+    const bp_feed *feed = e->feed;
+    bp_range range = bp_team_range(member, (size_t)feed->pages->window.dataset.rows, BP_WRITE_ROWS);
+
+    if (encode_kept(feed, range, feed->tiles + member.index * BP_WRITE_ROWS * feed->from->inputs, NULL) != BP_OK)
+        __atomic_store_n(&e->failed, 1, __ATOMIC_RELAXED);
+}
+
+/* What is wrong is looked for again by one thread: the first row that is wrong is told at any number of threads. */
+static bp_status encode_block(const bp_feed *feed, bp_error *error)
+{
+    encoding e = {.feed = feed};
+
+    bp_team_run(feed->threads, encode_part, &e);
+    if (!e.failed)
+        return BP_OK;
+    return encode_kept(feed, (bp_range){0, (size_t)feed->pages->window.dataset.rows}, feed->tiles, error);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- segments */
+
+bp_status bp_feed_begin(bp_feed *feed, bp_rows rows, uint64_t first, bp_error *error)
+{
+    feed->rows = rows;
+    feed->first = first;
+    feed->segment.rows = 0;
+    feed->block = (bp_ahead_block){.first = first, .end = first};
+    return bp_ahead_begin(feed->ahead, rows, first, error);
+}
+
+static void *row_of(const void *rows, uint64_t row, size_t size)
+{
+    return (unsigned char *)rows + row * size;
+}
+
+static void move_to_front(const bp_feed *feed, const void *rows, uint64_t used, size_t size)
+{
+    if (rows)
+        memmove(row_of(rows, 0, size), row_of(rows, used, size), (size_t)(feed->segment.rows - used) * size);
+}
+
+static void drop(bp_feed *feed, uint64_t used)
+{
+    bp_examples *segment = &feed->segment;
+
+    move_to_front(feed, segment->x, used, segment->x_stride);
+    move_to_front(feed, segment->y, used, segment->outputs * sizeof(float));
+    move_to_front(feed, segment->classes, used, sizeof *segment->classes);
+    move_to_front(feed, segment->weight, used, sizeof *segment->weight);
+    segment->rows -= used;
+    feed->first += used;
+}
+
+/* Finds places for the next rows of the block at hand, `most` or as many as there are before one comes a second time. */
+static uint64_t find_places(const bp_feed *feed, uint64_t most)
+{
+    memset(feed->place, 0xff, BP_BPD_ROWS * sizeof *feed->place); /* NOWHERE */
+    for (uint64_t i = 0; i < most; i++) {
+        uint64_t *place = &feed->place[bp_rows_at(feed->rows, feed->block.first + i) % BP_BPD_ROWS];
+        if (*place != NOWHERE)
+            return i;
+        *place = feed->segment.rows + i;
+    }
+    return most;
+}
+
+static bp_status take_rows(bp_feed *feed, uint64_t most, bp_error *error)
+{
+    uint64_t count = find_places(feed, most);
+
+    BP_TRY(encode_block(feed, error));
+    feed->segment.rows += count;
+    feed->block.first += count;
+    return BP_OK;
+}
+
+/* A block is encoded in one piece where it can be: a piece of a shuffled one costs as much as all of it. */
+bp_status bp_feed_next(bp_feed *feed, uint64_t used, bp_error *error)
+{
+    drop(feed, used);
+    for (;;) {
+        if (feed->block.first == feed->block.end) {
+            BP_TRY(bp_ahead_next(feed->ahead, &feed->block, error));
+            if (feed->block.first == feed->block.end)
+                return BP_OK;
+            bp_window_show(&feed->pages->window, feed->block.number, feed->block.bytes);
+        }
+        uint64_t room = feed->capacity - feed->segment.rows, count = feed->block.end - feed->block.first;
+        if (count > room && feed->segment.rows >= feed->least)
+            return BP_OK;
+        BP_TRY(take_rows(feed, bp_size_min(count, room), error));
+    }
+}
