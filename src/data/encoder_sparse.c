@@ -10,10 +10,11 @@
 
 #define NO_FEATURE UINT32_MAX
 
-/* Bytes of an entry and of a number that is not sparse. Dense rows are read in order, so they are taken until they are more than
- * twice as large. */
+/* Bytes of an entry, and how many times as large dense rows must be: one number in eight is not 0 then. At 400 inputs, 64 hidden
+ * units, 128 rows and adam on one thread of AVX-512 a step of 20 entries a row takes 105 us sparse and 150 dense, of 50 entries
+ * 139 and 140, of 100 entries 200 and 141. */
 #define ENTRY_BYTES (sizeof(uint32_t) + sizeof(float))
-#define DENSE_GAIN 2
+#define DENSE_GAIN 4
 
 /* Whether 0 stays 0 in every column, and their order is the file's. */
 static bool keeps_zeros(const bp_bound *a)

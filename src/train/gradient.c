@@ -288,10 +288,11 @@ size_t bp_plan_part(const bp_plan *plan, uint32_t layer, size_t m)
     return bp_size_part(m, CHAIN_ROWS, BP_PANEL);
 }
 
-bool bp_gradients_are_zero(const bp_gradients *gradients, bp_member member, const bp_tile *tile)
+uint32_t bp_gradients_rows(const bp_gradients *gradients, bp_member member, const bp_tile *tile)
 {
-    return tile->i && bp_gradients_are_sparse(gradients, tile->layer) &&
-           bp_sparse_is_empty(gradients->sparse, member.threads, tile->i);
+    if (!bp_gradients_are_sparse(gradients, tile->layer) || gradients->layout->layer[0].narrow)
+        return UINT32_MAX;
+    return bp_sparse_batch_columns(gradients->sparse, member.threads, tile->i);
 }
 
 const void *bp_gradients_panel(const bp_plan *plan, const bp_pass *pass, uint32_t layer, size_t j, bp_span rows)

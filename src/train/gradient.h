@@ -55,8 +55,8 @@ static inline bool bp_gradients_are_sparse(const bp_gradients *gradients, uint32
     return !layer && gradients->sparse;
 }
 
-/* Whether a tile's dW is 0 for want of entries, and it has no biases. */
-bool bp_gradients_are_zero(const bp_gradients *gradients, bp_member member, const bp_tile *tile);
+/* Rows of a tile's dW that may not be 0, bit by bit: those that sparse x has entries for. */
+uint32_t bp_gradients_rows(const bp_gradients *gradients, bp_member member, const bp_tile *tile);
 
 /* Rows of a part in which a layer's tiles are walked, for a minibatch of m: m itself, but for long chains of dense x; by the plan:
  * as if x were dense. */

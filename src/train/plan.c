@@ -271,6 +271,7 @@ bp_tile bp_plan_tile(const bp_plan *plan, const bp_layout *layout, size_t number
         .rows = bp_tile_rows(layer, i),
         .w = layer->w + bp_tile_line(layer, i, j) * BP_PANEL,
         .b = layer->b + j * BP_PANEL,
+        .touched = UINT32_MAX,
     };
 }
 

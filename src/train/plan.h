@@ -54,12 +54,13 @@ typedef struct bp_plan {
 /* One tile: where it lies in the flat block, and its gradient. */
 typedef struct bp_tile {
     uint32_t layer;
-    size_t i, j; /* rows 32 i ... of panel j */
-    size_t rows; /* of W, up to 32, or of W^T */
-    size_t w;    /* first float in the flat block; 32 rows floats */
-    size_t b;    /* the panel's biases in the flat block, for i = 0 */
-    float *dW;   /* [rows][32] */
-    float *db;   /* [32], NULL unless i = 0 */
+    size_t i, j;      /* rows 32 i ... of panel j */
+    size_t rows;      /* of W, up to 32, or of W^T */
+    size_t w;         /* first float in the flat block; 32 rows floats */
+    size_t b;         /* the panel's biases in the flat block, for i = 0 */
+    uint32_t touched; /* rows, bit by bit, that the update has to look at */
+    float *dW;        /* [rows][32] */
+    float *db;        /* [32], NULL unless i = 0 */
 } bp_tile;
 
 /* Settings used: batch_size, threads, exact_threads, gradient, isa, and the optimizer's. For a machine, or for this one where

@@ -133,10 +133,16 @@ static size_t find_row(const uint32_t *rows, size_t begin, size_t end, size_t ro
     return begin;
 }
 
-bool bp_sparse_batch_is_empty(const bp_sparse_batch *batch, unsigned member, size_t i)
+uint32_t bp_sparse_batch_columns(const bp_sparse_batch *batch, unsigned members, size_t i)
 {
-    const size_t *group = groups_of(batch, member);
-    return group[i] == group[i + 1];
+    uint32_t columns = 0;
+
+    for (unsigned t = 0; t < members; t++) {
+        const size_t *group = groups_of(batch, t);
+        for (size_t e = group[i]; e < group[i + 1]; e++)
+            columns |= UINT32_C(1) << batch->place[e];
+    }
+    return columns;
 }
 
 bp_sparse_group bp_sparse_batch_group(const bp_sparse_batch *batch, unsigned member, size_t i, bp_span rows)

@@ -43,8 +43,8 @@ void bp_sparse_batch_end(bp_sparse_batch *batch);
 void bp_sparse_batch_list(const bp_sparse_batch *batch, bp_member member, const bp_examples *examples, const uint64_t *rows,
                           uint64_t first, bp_span own);
 
-/* Whether a member's rows have no entry in columns 32 i ... */
-bool bp_sparse_batch_is_empty(const bp_sparse_batch *batch, unsigned member, size_t i);
+/* Of columns 32 i ..., those in which some member's rows have entries: bit by bit. */
+uint32_t bp_sparse_batch_columns(const bp_sparse_batch *batch, unsigned members, size_t i);
 
 /* Of columns 32 i ..., entries of one member in rows [first, first + count). */
 bp_sparse_group bp_sparse_batch_group(const bp_sparse_batch *batch, unsigned member, size_t i, bp_span rows);

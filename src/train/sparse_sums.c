@@ -40,11 +40,3 @@ void bp_sparse_panel(const bp_kernels *kernels, const bp_layer *layer, const bp_
             row->count, row->column, row->value, NULL, panel_of_d(pass, j) + r * BP_PANEL, columns_of(layer, j), dW);
     }
 }
-
-bool bp_sparse_is_empty(const bp_sparse_batch *batch, unsigned members, size_t i)
-{
-    for (unsigned t = 0; t < members; t++)
-        if (!bp_sparse_batch_is_empty(batch, t, i))
-            return false;
-    return true;
-}

@@ -14,7 +14,4 @@ void bp_sparse_tile(const bp_kernels *kernels, const bp_sparse_batch *batch, uns
 void bp_sparse_panel(const bp_kernels *kernels, const bp_layer *layer, const bp_pass *pass, bp_span rows, bp_chain chain, size_t j,
                      float *buffer);
 
-/* Whether no member's rows have an entry in columns 32 i ... */
-bool bp_sparse_is_empty(const bp_sparse_batch *batch, unsigned members, size_t i);
-
 #endif

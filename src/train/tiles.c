@@ -15,14 +15,16 @@
 /* A weight that is not finite makes every product with dense x NaN, and its loss tells; with sparse x no row may have its column. */
 static bool are_finite(const float *numbers, size_t count)
 {
-    uint32_t bits[BP_PANEL * BP_PANEL], most = 0;
+    uint32_t bits[BP_PANEL], carry[BP_PANEL] = {0}, any = 0;
 
-    memcpy(bits, numbers, count * sizeof *numbers);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t magnitude = bits[i] & 0x7fffffffu;
-        most = magnitude > most ? magnitude : most;
+    for (size_t row = 0; row < count; row += BP_PANEL) {
+        memcpy(bits, numbers + row, sizeof bits);
+        for (size_t i = 0; i < BP_PANEL; i++) /* the largest exponent carries into the sign */
+            carry[i] |= (bits[i] & 0x7f800000u) + 0x00800000u;
     }
-    return most < 0x7f800000u;
+    for (size_t i = 0; i < BP_PANEL; i++)
+        any |= carry[i];
+    return !(any & 0x80000000u);
 }
 
 /* An update without a gradient that would change nothing. */
@@ -32,21 +34,42 @@ static bool is_idle(const bp_trainer *trainer)
            !(trainer->settings.weight_decay > 0);
 }
 
+/* `count` rows of W from row `first` of the tile on; true where a gradient, or a weight that is told by sparse rows alone, is not
+ * finite. */
+static bool update_lines(bp_trainer *trainer, const bp_tile *tile, const bp_update *weights, size_t first, size_t count)
+{
+    size_t at = first * BP_PANEL, floats = count * BP_PANEL;
+    float *w = trainer->network->parameters + tile->w + at;
+    bool bad = bp_optimizer_update(trainer->plan.arithmetic.kernels, (bp_optimizer)trainer->settings.optimizer, &trainer->moments,
+                                   weights, tile->w + at, floats, w, tile->dW + at);
+
+    return bad || (bp_gradients_are_sparse(&trainer->gradients, tile->layer) && !are_finite(w, floats));
+}
+
+static bool update_weights(bp_trainer *trainer, const bp_tile *tile, const bp_update *weights)
+{
+    bool bad = false;
+
+    if (tile->touched == UINT32_MAX)
+        return update_lines(trainer, tile, weights, 0, tile->rows);
+    for (size_t row = 0; row < tile->rows; row++)
+        if (tile->touched >> row & 1)
+            bad |= update_lines(trainer, tile, weights, row, 1);
+    return bad;
+}
+
 static void update_tile(bp_trainer *trainer, bp_member member, const bp_tile *tile, const bp_update *weights,
                         const bp_update *biases)
 {
     const bp_kernels *kernels = trainer->plan.arithmetic.kernels;
     bp_optimizer optimizer = (bp_optimizer)trainer->settings.optimizer;
     float *parameters = trainer->network->parameters;
-    bool bad = bp_optimizer_update(kernels, optimizer, &trainer->moments, weights, tile->w, tile->rows * BP_PANEL,
-                                   parameters + tile->w, tile->dW);
+    bool bad = update_weights(trainer, tile, weights);
 
     if (tile->db &&
         bp_optimizer_update(kernels, optimizer, &trainer->moments, biases, tile->b, BP_PANEL, parameters + tile->b, tile->db))
         bad = true;
     if (bad)
-        bp_phase_note_bad(trainer, member, tile->layer);
-    if (bp_gradients_are_sparse(&trainer->gradients, tile->layer) && !are_finite(parameters + tile->w, tile->rows * BP_PANEL))
         bp_phase_note_bad(trainer, member, tile->layer);
     bp_weights_refresh(&trainer->weights, tile->layer, tile->i, tile->j);
 }
@@ -130,7 +153,9 @@ static void finish_tile(const walk *w, bp_span rows, size_t number)
     bp_tile tile = bp_plan_tile(&trainer->plan, &trainer->network->layout, number);
     bp_stream ahead[STREAMS] = {{NULL, 0}};
 
-    if (is_idle(trainer) && bp_gradients_are_zero(&trainer->gradients, w->member, &tile))
+    if (is_idle(trainer))
+        tile.touched = bp_gradients_rows(&trainer->gradients, w->member, &tile);
+    if (!tile.touched && tile.i)
         return;
     if (!trainer->plan.layer[tile.layer].buffered)
         look_ahead(trainer, &tile, rows, panels_together(trainer, rows), ahead);
