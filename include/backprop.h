@@ -116,20 +116,35 @@ typedef enum bp_activation {
  *   squared_error          1/2 sum (y^ - y)^2
  *   cross_entropy          -sum y log softmax(y^)                 y one-hot, or any distribution; n >= 2
  *   binary_cross_entropy   sum max(y^, 0) - y^ y + log(1 + e^-|y^|)           y in [0, 1]
+ *   absolute_error         sum |y^ - y|                            dL/dy^ is the sign, 0 where y^ = y
+ *   huber                  sum |e| <= delta ? e^2 / 2 : delta (|e| - delta / 2), e = y^ - y           (torch's HuberLoss)
+ *   quantile               sum max(q (y - y^), (q - 1) (y - y^)); dL/dy^ is -q below y, 1 - q above, 0 at y^ = y
+ *   poisson                sum e^y^ - y y^       y >= 0, not standardised; the prediction is e^y^     (torch's PoissonNLLLoss)
+ * The last four are for numbers.
  *   auto                   by task: regression, multiclass, binary; squared_error where task is auto too */
-typedef enum bp_loss { BP_LOSS_AUTO, BP_SQUARED_ERROR, BP_CROSS_ENTROPY, BP_BINARY_CROSS_ENTROPY } bp_loss;
+typedef enum bp_loss {
+    BP_LOSS_AUTO,
+    BP_SQUARED_ERROR,
+    BP_CROSS_ENTROPY,
+    BP_BINARY_CROSS_ENTROPY,
+    BP_ABSOLUTE_ERROR,
+    BP_HUBER,
+    BP_QUANTILE,
+    BP_POISSON
+} bp_loss;
 
 /* torch.optim's formulas and defaults: sgd (momentum 0, nesterov no), adam and adamw (beta1 0.9, beta2 0.999, epsilon
- * 1e-8). Weight decay: on W only, not on b; added to the gradient in sgd and adam, decoupled in adamw.
+ * 1e-8), rmsprop (alpha 0.99, epsilon 1e-8, momentum 0, not centred). On W only, not on b: weight decay, decay w added to the
+ * gradient, decoupled in adamw; l1 sign(w), 0 at w = 0, added to the gradient.
  *
- * Two take all rows for each update, 4,096 of them at a time, and have no rate, momentum or minibatches; an epoch is an iteration,
+ * Two take all rows for each update, 4,096 of them at a time, and have no rate, momentum, l1 or minibatches; an epoch is an iteration,
  * and weight decay d adds d / 2 sum W^2 to J:
  *   lbfgs   directions from the last 10 steps, step lengths that meet the strong Wolfe conditions (c1 1e-4, c2 0.9, 25 tries), which
  *           take a pass over the rows each; over when the gradient's 2-norm is 1e-7 or no smaller J is to be found (Nocedal, Wright:
  *           Numerical Optimization, 2006, algorithms 3.5, 3.6, 7.5)
  *   rprop   iRPROP+: steps of each parameter's own size, by the gradient's sign: 0.1 at first, times 1.2 where the sign stays, times
  *           0.5 where it turns, from 1e-6 to 50; a step that turned a sign is taken back where J grew (Igel, Huesken 2000) */
-typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW, BP_LBFGS, BP_RPROP } bp_optimizer;
+typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW, BP_LBFGS, BP_RPROP, BP_RMSPROP } bp_optimizer;
 
 /* The rate of update t of n = epochs x updates of an epoch, t = 0, 1, ...; a warm-up of w updates first takes (t + 1) / w of it.
  * Behind it, with e the whole epochs in t - w updates:
@@ -260,6 +275,8 @@ typedef struct bp_settings {
     int32_t activation;  /* bp_activation, of the hidden layers */
     int32_t loss;        /* bp_loss */
     int32_t init_scheme; /* bp_init_scheme */
+    double huber_delta;
+    double quantile; /* q */
 
     /* training */
     int32_t optimizer;          /* bp_optimizer */
@@ -274,7 +291,9 @@ typedef struct bp_settings {
     double beta1;
     double beta2;
     double epsilon;
+    double alpha; /* rmsprop */
     double weight_decay;
+    double l1;
     double dropout;      /* p in [0, 1): in training each activation of a hidden layer is 0 with probability p, else divided by
                             1 - p, as by torch.nn.Dropout; evaluating and predicting leave it out */
     double clip_norm;    /* 0: none; else a gradient (of all W and b together) whose 2-norm N is larger is multiplied by
@@ -545,6 +564,7 @@ typedef struct bp_layer_info {
 BP_API uint32_t bp_network_layers(const bp_network *network);
 BP_API bp_status bp_network_layer(const bp_network *network, uint32_t layer, bp_layer_info *result, bp_error *error);
 BP_API bp_loss bp_network_loss(const bp_network *network);
+BP_API double bp_network_loss_shape(const bp_network *network);      /* huber's delta, quantile's q; else 0 */
 BP_API bp_precision bp_network_precision(const bp_network *network); /* see bp_trainer_create */
 BP_API uint64_t bp_network_parameters(const bp_network *network);    /* weights and biases */
 

@@ -112,8 +112,9 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"activation",   "loss",       "optimizer", "momentum", "nesterov", "learning-rate",
-                                       "weight-decay", "batch-size", "seed",      "gradient", "isa",      NULL};
+static const char *const settings[] = {"activation",    "loss",         "optimizer", "momentum",   "nesterov",
+                                       "learning-rate", "weight-decay", "l1",        "batch-size", "seed",
+                                       "gradient",      "isa",          NULL};
 static const bp_option_id options[] = {BP_OPTION_LAYERS,
                                        BP_OPTION_BENCH_THREADS,
                                        BP_OPTION_BENCH_PRECISION,

@@ -93,7 +93,10 @@ static uint32_t likeliest(const prediction *p, const float *y)
 static void print_header(const prediction *p, FILE *file)
 {
     const bp_encoder *encoder = p->subject.encoder;
-    const char *prefix = bp_network_loss(p->subject.network) == BP_SQUARED_ERROR ? "score_" : "probability_";
+    const char *prefix =
+        bp_network_loss(p->subject.network) == BP_CROSS_ENTROPY || bp_network_loss(p->subject.network) == BP_BINARY_CROSS_ENTROPY
+            ? "probability_"
+            : "score_";
     bp_column_info info;
 
     for (size_t i = 0; i < p->kept_count; i++) {

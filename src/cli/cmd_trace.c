@@ -129,9 +129,16 @@ static void print_backward(const tracing *t, uint32_t index)
 
 static const char *loss_formula(bp_loss loss)
 {
-    if (loss == BP_CROSS_ENTROPY)
-        return "-sum y log softmax(y^)";
-    return loss == BP_BINARY_CROSS_ENTROPY ? "-sum y log p + (1 - y) log(1 - p), p = 1 / (1 + e^-y^)" : "1/2 sum (y^ - y)^2";
+    static const char *const formulas[] = {
+        [BP_SQUARED_ERROR] = "1/2 sum (y^ - y)^2",
+        [BP_CROSS_ENTROPY] = "-sum y log softmax(y^)",
+        [BP_BINARY_CROSS_ENTROPY] = "-sum y log p + (1 - y) log(1 - p), p = 1 / (1 + e^-y^)",
+        [BP_ABSOLUTE_ERROR] = "sum |y^ - y|",
+        [BP_HUBER] = "sum e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), e = y^ - y",
+        [BP_QUANTILE] = "sum max(q (y - y^), (q - 1) (y - y^))",
+        [BP_POISSON] = "sum e^y^ - y y^",
+    };
+    return formulas[loss];
 }
 
 static void print_text(const tracing *t)

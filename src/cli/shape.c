@@ -36,6 +36,8 @@ int bp_shape_read(const bp_arguments *arguments, const char *fallback, bp_shape 
 static float target(bp_loss loss, philox4x32_ctr_t bits)
 {
     double unit = bp_random_unit(bits);
+    if (loss == BP_POISSON)
+        return (float)(int)(4 * unit);
     return loss == BP_BINARY_CROSS_ENTROPY ? (float)(unit < 0.5) : (float)(2 * unit - 1);
 }
 

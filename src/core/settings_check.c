@@ -69,8 +69,8 @@ static bp_status check_entry(const bp_setting_entry *entry, const bp_settings *s
 /* What makes no sense where all rows are taken for each update. */
 static bp_status check_full_batch(const bp_settings *settings, bp_error *error)
 {
-    static const char *const without[] = {"learning-rate", "schedule", "momentum",  "nesterov",   "beta1",  "beta2",
-                                          "epsilon",       "dropout",  "clip-norm", "accumulate", "shuffle"};
+    static const char *const without[] = {"learning-rate", "schedule", "momentum", "nesterov",  "beta1",      "beta2",
+                                          "epsilon",       "l1",       "dropout",  "clip-norm", "accumulate", "shuffle"};
     const char *name = settings->optimizer == BP_LBFGS ? "lbfgs" : "rprop";
 
     for (size_t i = 0; i < sizeof without / sizeof *without; i++)
@@ -78,26 +78,41 @@ static bp_status check_full_batch(const bp_settings *settings, bp_error *error)
             return bp_fail(error, BP_INVALID, "%s has no effect with optimizer %s", without[i], name);
     if (bp_settings_given(settings, "batch-size") && settings->batch_size)
         return bp_fail(error, BP_INVALID, "batch-size has no effect with optimizer %s: it takes all rows for each update", name);
-    if (settings->dropout > 0.0 || settings->clip_norm > 0.0 || settings->accumulate > 1)
-        return bp_fail(error, BP_INVALID, "optimizer %s goes without dropout, clip-norm and accumulate", name);
+    if (settings->dropout > 0.0 || settings->clip_norm > 0.0 || settings->accumulate > 1 || settings->l1 > 0.0)
+        return bp_fail(error, BP_INVALID, "optimizer %s goes without dropout, clip-norm, accumulate and l1", name);
     return BP_OK;
 }
 
-/* Settings that one optimizer alone looks at. */
+/* Settings that not every optimizer looks at. */
 static bp_status check_optimizer(const bp_settings *settings, bp_error *error)
 {
-    static const char *const of_sgd[] = {"momentum", "nesterov"}, *const of_adam[] = {"beta1", "beta2", "epsilon"};
-    bool sgd = settings->optimizer == BP_SGD;
+    static const struct {
+        const char *key;
+        unsigned of; /* bit i: of bp_optimizer i */
+    } partial[] = {{"momentum", 1u << BP_SGD | 1u << BP_RMSPROP},
+                   {"nesterov", 1u << BP_SGD},
+                   {"beta1", 1u << BP_ADAM | 1u << BP_ADAMW},
+                   {"beta2", 1u << BP_ADAM | 1u << BP_ADAMW},
+                   {"epsilon", 1u << BP_ADAM | 1u << BP_ADAMW | 1u << BP_RMSPROP},
+                   {"alpha", 1u << BP_RMSPROP}};
+    char name[32];
 
-    for (size_t i = 0; !sgd && i < sizeof of_sgd / sizeof *of_sgd; i++)
-        if (bp_settings_given(settings, of_sgd[i]))
-            return bp_fail(error, BP_INVALID, "%s has no effect with optimizer %s; it belongs to sgd", of_sgd[i],
-                           settings->optimizer == BP_ADAM ? "adam" : "adamw");
-    for (size_t i = 0; sgd && i < sizeof of_adam / sizeof *of_adam; i++)
-        if (bp_settings_given(settings, of_adam[i]))
-            return bp_fail(error, BP_INVALID, "%s has no effect with optimizer sgd; it belongs to adam and adamw", of_adam[i]);
+    for (size_t i = 0; i < sizeof partial / sizeof *partial; i++)
+        if (bp_settings_given(settings, partial[i].key) && !(partial[i].of >> settings->optimizer & 1)) {
+            BP_TRY(bp_settings_get(settings, "optimizer", name, sizeof name, error));
+            return bp_fail(error, BP_INVALID, "%s has no effect with optimizer %s", partial[i].key, name);
+        }
     if (settings->nesterov && settings->momentum == 0)
         return bp_fail(error, BP_INVALID, "nesterov needs a momentum above 0");
+    return BP_OK;
+}
+
+static bp_status check_loss_shape(const bp_settings *settings, bp_error *error)
+{
+    if (bp_settings_given(settings, "huber-delta") && settings->loss != BP_HUBER)
+        return bp_fail(error, BP_INVALID, "huber-delta has no effect without loss huber");
+    if (bp_settings_given(settings, "quantile") && settings->loss != BP_QUANTILE)
+        return bp_fail(error, BP_INVALID, "quantile has no effect without loss quantile");
     return BP_OK;
 }
 
@@ -111,7 +126,10 @@ static bp_status check_loss(const bp_settings *settings, bp_error *error)
         return bp_fail(error, BP_INVALID,
                        "loss: cross_entropy needs an output for each class, and the binary task has one output; "
                        "binary_cross_entropy is the loss for it");
-    return BP_OK;
+    if ((settings->task == BP_TASK_BINARY || settings->task == BP_TASK_MULTICLASS) && settings->loss >= BP_ABSOLUTE_ERROR)
+        return bp_fail(error, BP_INVALID,
+                       "loss: absolute_error, huber, quantile and poisson are for numbers, and the task has classes");
+    return check_loss_shape(settings, error);
 }
 
 static bp_status check_metric(const bp_settings *settings, bp_error *error)

@@ -22,6 +22,7 @@ struct bp_fitting {
     const bp_column *weight;
     bp_scale scale;
     bp_task task; /* as asked for */
+    bool counts;  /* targets are 0 or more, and stay as they are: loss poisson */
     uint64_t most_categories;
     double *magnitudes; /* [column_count], of columns with entries; NULL where there are none */
 };
@@ -56,7 +57,7 @@ static const bp_column_statistics *found_in(const bp_fitting *f, const bp_column
 /* A regression's targets are standardised under every rule but none, so that the loss has a scale that the defaults know. */
 static bp_scale target_scale(const bp_fitting *f)
 {
-    return f->scale == BP_SCALE_NONE ? BP_SCALE_NONE : BP_SCALE_STANDARD;
+    return f->scale == BP_SCALE_NONE || f->counts ? BP_SCALE_NONE : BP_SCALE_STANDARD;
 }
 
 /* -------------------------------------------------------------------------------------------------------- before the rows */
@@ -169,7 +170,8 @@ static unsigned want_of(const bp_fitting *f, const bp_column *column)
     case BP_ROLE_TARGET:
         if (f->class)
             return column->categorical ? BP_WANT_VALUES | BP_REFUSE_MISSING : 0;
-        return BP_REFUSE_MISSING | want_numbers(column, target_scale(f));
+        return BP_REFUSE_MISSING | want_numbers(column, target_scale(f)) |
+               (f->counts ? (unsigned)BP_WANT_VALUES | BP_REFUSE_NEGATIVE : 0u);
     case BP_ROLE_WEIGHT:
         return BP_WANT_VALUES | BP_REFUSE_MISSING | BP_REFUSE_INFINITE | BP_REFUSE_NEGATIVE;
     default:
@@ -198,6 +200,7 @@ static bp_status start(bp_fitting *f, const bp_settings *settings, bp_error *err
     bp_settings_complete(settings, &full);
     f->scale = (bp_scale)full.scale;
     f->task = (bp_task)full.task;
+    f->counts = full.loss == BP_POISSON;
     f->most_categories = full.max_categories;
     f->integers.allocator = f->allocator;
     BP_TRY(bp_encoder_new(&f->allocator, &f->encoder, error));

@@ -254,7 +254,10 @@ static const char *cause_of(const bp_column *column, unsigned want, uint64_t row
         return column->role == BP_ROLE_TARGET ? BP_TARGET_MISSING : "column \"%.200s\": a weight is missing";
     if (want & BP_REFUSE_INFINITE && isinf(value))
         return "column \"%.200s\": a number is infinite";
-    return want & BP_REFUSE_NEGATIVE && value < 0 ? "column \"%.200s\": a weight is negative" : NULL;
+    if (!(want & BP_REFUSE_NEGATIVE && value < 0))
+        return NULL;
+    return column->role == BP_ROLE_TARGET ? "column \"%.200s\": the target is negative, and loss poisson takes numbers from 0 on"
+                                          : "column \"%.200s\": a weight is negative";
 }
 
 static bool is_suspect(const bp_column_statistics *c)

@@ -169,9 +169,19 @@ static const function activations[BP_ACTIVATIONS] = {
     [BP_SOFTPLUS] = {"softplus", softplus_code, PARTS | LESS},
 };
 
+static const char count_code[] = "/* The mean of a count: e^z. */\n"
+                                 "static float @_count(float z)\n"
+                                 "{\n"
+                                 "    return 88.0f < z ? INFINITY : @_exp(z);\n"
+                                 "}\n\n";
+
+static const function count = {"count", count_code, EXP};
+
 /* Of the prediction, by the loss. */
 static const function *prediction_of(bp_loss loss)
 {
+    if (loss == BP_POISSON)
+        return &count;
     return loss == BP_BINARY_CROSS_ENTROPY ? &activations[BP_SIGMOID] : &activations[BP_IDENTITY];
 }
 

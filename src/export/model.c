@@ -182,6 +182,16 @@ static bp_status describe_encoder(saving *s, const bp_encoder *encoder, bp_error
     return BP_OK;
 }
 
+/* What is the network's, whatever the settings say. */
+static void take_own(const bp_network *network, bp_settings *settings)
+{
+    settings->precision = (int32_t)bp_network_precision(network);
+    if (bp_network_loss(network) == BP_HUBER)
+        settings->huber_delta = bp_network_loss_shape(network);
+    if (bp_network_loss(network) == BP_QUANTILE)
+        settings->quantile = bp_network_loss_shape(network);
+}
+
 static bp_status describe_settings(saving *s, const bp_settings *settings, bp_error *error)
 {
     bp_settings full;
@@ -189,7 +199,7 @@ static bp_status describe_settings(saving *s, const bp_settings *settings, bp_er
 
     bp_settings_complete(settings, &full);
     full.given = 0; /* what was said without effect is no reason not to save */
-    full.precision = (int32_t)bp_network_precision(s->network);
+    take_own(s->network, &full);
     BP_TRY(bp_settings_check(&full, error));
     for (size_t i = 0; bp_setting_at(i); i++) {
         const bp_setting *setting = bp_setting_at(i);
@@ -203,19 +213,23 @@ static bp_status describe_settings(saving *s, const bp_settings *settings, bp_er
     return BP_OK;
 }
 
-/* Where there are no settings: of f32, which a file that says nothing has, nothing. */
-static bp_status describe_precision(saving *s, bp_error *error)
+/* Where there are no settings: what the network has of its own, unless it is the default, which a file that says nothing has. */
+static bp_status describe_own(saving *s, bp_error *error)
 {
-    bp_settings names;
+    static const char *const keys[] = {"precision", "huber-delta", "quantile"};
+    bp_settings own;
     setting_text *text = s->settings;
 
-    if (bp_network_precision(s->network) == BP_F32)
-        return BP_OK;
-    bp_settings_init(&names, sizeof names);
-    names.precision = (int32_t)bp_network_precision(s->network);
-    snprintf(text->key, sizeof text->key, BP_MODEL_SETTING "precision");
-    BP_TRY(bp_settings_get(&names, "precision", text->value, sizeof text->value, error));
-    add_pair(s, text->key, text->value);
+    bp_settings_init(&own, sizeof own);
+    take_own(s->network, &own);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        BP_TRY(bp_settings_get(&own, keys[i], text->value, sizeof text->value, error));
+        if (strcmp(text->value, bp_setting_find(keys[i], NULL)->initial) == 0)
+            continue;
+        snprintf(text->key, sizeof text->key, BP_MODEL_SETTING "%s", keys[i]);
+        add_pair(s, text->key, text->value);
+        text++;
+    }
     return BP_OK;
 }
 
@@ -231,7 +245,7 @@ static bp_status save(saving *s, const char *path, const bp_encoder *encoder, co
     BP_TRY(describe_network(s, error));
     if (encoder)
         BP_TRY(describe_encoder(s, encoder, error));
-    BP_TRY(settings ? describe_settings(s, settings, error) : describe_precision(s, error));
+    BP_TRY(settings ? describe_settings(s, settings, error) : describe_own(s, error));
     return bp_safetensors_write(path, s->tensors, s->tensor_count, s->pairs, s->pair_count, &s->allocator, error);
 }
 

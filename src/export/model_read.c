@@ -254,7 +254,9 @@ static bp_status read_settings(const loading *l, bp_settings *settings, bp_error
 static bp_status merge_settings(const loading *l, const bp_settings *callers, bp_settings *full, bp_error *error)
 {
     bp_settings_complete(callers, full);
-    full->precision = BP_F32; /* of a file that does not say */
+    full->precision = BP_F32; /* of a file that does not say, as the next two */
+    full->huber_delta = 1.0;
+    full->quantile = 0.5;
     BP_TRY(read_settings(l, full, error));
     memcpy(full->hidden, l->settings.hidden, sizeof full->hidden);
     full->hidden_count = l->settings.hidden_count;
@@ -274,6 +276,8 @@ static bp_status load(loading *l, const bp_settings *callers, bp_settings *merge
     BP_TRY(read_shape(l, error));
     BP_TRY(merge_settings(l, callers, merged, error));
     l->settings.precision = merged->precision;
+    l->settings.huber_delta = merged->huber_delta;
+    l->settings.quantile = merged->quantile;
     BP_TRY(load_network(l, error));
     return load_encoder(l, error);
 }

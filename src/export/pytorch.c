@@ -150,6 +150,8 @@ static void add_predict(bp_writer *s, const bp_network *network, const bp_encode
         bp_write(s, "    return z.softmax(dim=1)\n");
     else if (loss == BP_BINARY_CROSS_ENTROPY)
         bp_write(s, "    return z.sigmoid()\n");
+    else if (loss == BP_POISSON)
+        bp_write(s, "    return z.exp()\n");
     else
         bp_write(s, encoder && !encoder->class_count ? "    return z.double() * target_scale + target_mean\n" : "    return z\n");
 }

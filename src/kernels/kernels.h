@@ -30,6 +30,7 @@ static inline bp_chain bp_chain_at(size_t done, size_t step, size_t count)
 }
 
 #define BP_ACTIVATIONS 9 /* of bp_activation */
+#define BP_LOSSES 7      /* of bp_loss, without auto */
 
 /* What is done to sums by rows when their chains have ended, in this order, while they are at hand. */
 typedef struct bp_end {
@@ -68,9 +69,10 @@ typedef struct bp_update {
     float scale;         /* 1 / m */
     float rate;          /* sgd: the rate; adam: rate / (1 - beta1^t) */
     float decay;         /* added to the gradient: decay * w */
+    float l1;            /* added to the gradient: l1 * the sign of w, 0 at 0 */
     float keep;          /* adamw: w is first multiplied by 1 - rate * decay; else 1 */
     float momentum;
-    float beta1, beta2;
+    float beta1, beta2;  /* rmsprop: alpha is beta2 */
     float rest1, rest2;  /* 1 - beta1, 1 - beta2 */
     float root;          /* 1 / sqrt(1 - beta2^t) */
     float epsilon;
@@ -90,10 +92,11 @@ typedef struct bp_update {
 typedef struct bp_tiny {
     size_t k, n;                            /* inputs, hidden units */
     void (*activate)(size_t count, float *z, float *slopes); /* of the table: which activation it is */
-    bool logistic;                          /* binary cross entropy; else squared error */
+    int loss;                                 /* as in loss[]: any but cross_entropy */
     const float *w1, *b1;                   /* [k][32], [32] */
     const float *w2, *b2;                   /* W^T: [32], and one number */
     float *scratch;                         /* [BP_TINY_SCRATCH] */
+    float shape;                            /* of the loss */
 } bp_tiny;
 
 /* Rows of examples, in floats: rows[i], or first + i where rows is NULL. */
@@ -110,6 +113,7 @@ typedef struct bp_tiny_part {
 } bp_tiny_part;
 typedef struct bp_tiny_state {
     size_t k, n;
+    bool rmsprop; /* else sgd, momentum or adam, by the moments there are */
     bp_tiny_part part[4];
 } bp_tiny_state;
 
@@ -156,8 +160,10 @@ typedef struct bp_kernels {
 
     /* m rows of n outputs in panels `panel` floats apart: d holds y, with 0 behind the last column, and gets (p - y) w, p the
      * prediction that the loss makes of z; losses [m] get w L. weight [m], NULL: all 1. By bp_loss, from the first that is one on.
-     * L is in double, but for z - y, e^(z - max) and e^-|z|: those are the gradient's and the predictions' own, in f32. */
-    void (*loss[3])(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses);
+     * L is in double, but for z - y, e^(z - max), e^-|z| and e^z: those are the gradient's and the predictions' own, in f32. Of
+     * absolute_error, huber and quantile d gets w dL/dz. shape: huber's delta, quantile's q; others do not look at it. */
+    void (*loss[BP_LOSSES])(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses,
+                            float shape);
 
     /* The gradient of m rows, chains over all of them: dW [k][32], db [32] of the hidden layer, dW as a row [32], db in the first
      * of 32 of the output; what lies behind the last column is worth nothing. losses [m] get w L; true where all are finite. */
@@ -167,12 +173,14 @@ typedef struct bp_kernels {
     void (*tiny_update)(const bp_tiny_state *state, const bp_update *weights, const bp_update *biases, const float *gradient,
                         bool bad[2]);
 
-    /* z becomes the prediction, in place: softmax of one row; the logistic function is activate[BP_SIGMOID]. */
+    /* z becomes the prediction, in place: softmax of one row; e^z; the logistic function is activate[BP_SIGMOID]. */
     void (*softmax)(size_t n, size_t panel, float *z);
+    void (*exponential)(size_t count, float *z);
 
     /* One update of w [count] by the optimizer, state u and v as it needs; true where a gradient is not finite. */
     bool (*sgd)(size_t count, const bp_update *update, float *w, const float *g);
     bool (*momentum)(size_t count, const bp_update *update, float *w, const float *g, float *u);
+    bool (*rmsprop)(size_t count, const bp_update *update, float *w, const float *g, float *u, float *v); /* v NULL: no momentum */
     bool (*adam)(size_t count, const bp_update *update, float *w, const float *g, float *u, float *v);
 
     /* before: the gradient that was, 0 where its step was taken back; delta: the step's size, 0 before the first. */

@@ -18,6 +18,7 @@ typedef struct turned {
     float *d;
     size_t at[VL]; /* where each row begins; lanes behind the last hold that row once more, and what becomes of them goes nowhere */
     vf weight;
+    float shape; /* of the loss: huber's delta, quantile's q */
     size_t column, columns; /* of the block of z that is held: the first, and how many are real */
     size_t d_column;        /* of the block of d */
     float block_z[VL][VL];  /* [columns][rows] */
@@ -246,11 +247,12 @@ INLINED void elementwise_few(sum_block *take, turned *t, double *losses)
 }
 
 INLINED void elementwise(sum_block *take, size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d,
-                         double *losses)
+                         double *losses, float shape)
 {
     size_t blocks = n / BP_SUM_BLOCK;
     turned t;
 
+    t.shape = shape;
     for (size_t first = 0; first < m; first += VL) {
         next_rows(&t, first, m, n, panel, z, weight, d);
         if ((t.rows * blocks + VL - 1) / VL < blocks)
@@ -315,7 +317,8 @@ OUT_OF_LINE void logistic_block(turned *t, size_t first, vd sum[HALVES])
         sum[h] = chain[h] + d_log1p(q[h]);
 }
 
-static void binary_cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
+static void binary_cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses,
+                                 float shape)
 {
-    elementwise(logistic_block, m, n, panel, z, weight, d, losses);
+    elementwise(logistic_block, m, n, panel, z, weight, d, losses, shape);
 }

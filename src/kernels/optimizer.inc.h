@@ -17,10 +17,13 @@ INLINED void note_bad(vf gradient, vf *bad)
 
 INLINED bool is_bad(vf bad) { return vm_any(v_not_le(bad, bad)); }
 
-/* The gradient of J with weight decay. */
+/* The gradient of J with weight decay, and with the sign of w, 0 at 0, times l1: where that is 0, nothing is added, not even +0. */
 INLINED vf decayed(const bp_update *u, vf gradient, vf weight)
 {
-    return v_fma(v_set(u->decay), weight, gradient);
+    gradient = v_fma(v_set(u->decay), weight, gradient);
+    if (u->l1 > 0.0f)
+        gradient = v_add(gradient, v_select(v_lt(v_set(0.0f), v_abs(weight)), v_copysign(v_set(u->l1), weight), v_set(0.0f)));
+    return gradient;
 }
 
 typedef struct optimized {
@@ -91,6 +94,23 @@ INLINED void rprop_vector(const bp_update *u, const optimized *o, size_t i, vf *
     v_store(o->second + i, next);
 }
 
+/* first: mean square, second: velocity, where there is a momentum. */
+INLINED void rmsprop_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
+{
+    vf weight = v_load(o->w + i), gradient = v_mul(v_load(o->g + i), v_set(u->scale));
+
+    note_bad(gradient, bad);
+    gradient = decayed(u, gradient, weight);
+    vf square = cut_small(v_fma(v_set(u->beta2), v_load(o->first + i), v_mul(v_set(u->rest2), v_mul(gradient, gradient))));
+    v_store(o->first + i, square);
+    vf direction = v_div(gradient, v_add(v_sqrt(square), v_set(u->epsilon)));
+    if (o->second) {
+        direction = cut_small(v_fma(v_set(u->momentum), v_load(o->second + i), direction));
+        v_store(o->second + i, direction);
+    }
+    v_store(o->w + i, v_fma(v_set(-u->rate), direction, weight));
+}
+
 INLINED void scale_vector(const bp_update *u, const optimized *o, size_t i, vf *bad)
 {
     vf gradient = v_mul(v_load(o->w + i), v_set(u->scale));
@@ -128,6 +148,11 @@ static bool adam(size_t count, const bp_update *update, float *w, const float *g
 static bool rprop(size_t count, const bp_update *update, float *w, const float *g, float *before, float *delta)
 {
     OVER_ALL(rprop_vector, update, .w = w, .g = g, .first = before, .second = delta);
+}
+
+static bool rmsprop(size_t count, const bp_update *update, float *w, const float *g, float *first, float *second)
+{
+    OVER_ALL(rmsprop_vector, update, .w = w, .g = g, .first = first, .second = second);
 }
 
 static bool scale(size_t count, float factor, float *g)

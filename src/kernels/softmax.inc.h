@@ -302,9 +302,11 @@ static bool cross_entropy_row(size_t n, size_t panel, const float *z, float weig
 }
 
 /* Rows are turned together, as many as there are between two that are not. */
-static void cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
+static void cross_entropy(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses,
+                          float shape)
 {
     size_t first = 0; /* the first row that waits */
+    (void)shape;
 
     for (size_t r = 0; r <= m; r++) {
         bool alone = r < m && cross_entropy_row(n, panel, z + 32 * r, weight ? weight[r] : 1.0f, d + 32 * r, losses + r);

@@ -76,7 +76,8 @@ OUT_OF_LINE void squared_block(turned *t, size_t first, vd sum[HALVES])
         sum[h] = d_set(0.5) * chain[h];
 }
 
-static void squared_error(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses)
+static void squared_error(size_t m, size_t n, size_t panel, const float *z, const float *weight, float *d, double *losses,
+                          float shape)
 {
-    elementwise(squared_block, m, n, panel, z, weight, d, losses);
+    elementwise(squared_block, m, n, panel, z, weight, d, losses, shape);
 }

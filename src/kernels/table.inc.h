@@ -19,6 +19,7 @@
 #include "random.inc.h"
 #include "loss.inc.h"
 #include "squared.inc.h"
+#include "elementwise.inc.h"
 #include "softmax.inc.h"
 #include "optimizer.inc.h"
 #include "shape.inc.h"
@@ -43,14 +44,16 @@ const bp_kernels ISA(bp_kernels) = {
                  elu_activate, gelu_activate, silu_activate, softplus_activate},
     .slope = {identity_descend, relu_descend, leaky_relu_descend, sigmoid_descend, tanh_descend,
               elu_descend, kept_descend, kept_descend, softplus_descend},
-    .loss = {squared_error, cross_entropy, binary_cross_entropy},
+    .loss = {squared_error, cross_entropy, binary_cross_entropy, absolute_error, huber, quantile, poisson},
     .tiny = tiny,
     .tiny_update = tiny_update,
     .softmax = softmax,
+    .exponential = exponential,
     .sgd = sgd,
     .momentum = momentum,
     .adam = adam,
     .rprop = rprop,
+    .rmsprop = rmsprop,
     .squares = squares,
     .scale = scale,
     .transpose = transpose,

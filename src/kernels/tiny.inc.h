@@ -287,6 +287,42 @@ INLINED bool loss_of_group(bool logistic, group *g, double *losses)
     return some[0] == 0.0;
 }
 
+/* The same of losses element by element. */
+#define GROUP_LOSS(NAME)                                                                                                       \
+    OUT_OF_LINE bool NAME##_group(group *g, float shape, double *losses)                                                       \
+    {                                                                                                                          \
+        vd none = d_set(0.0);                                                                                                  \
+        double some[VL];                                                                                                       \
+        float asides[VL], slopes[VL];                                                                                          \
+        for (size_t r = 0; r < g->rows; r += VL) {                                                                             \
+            bool whole = r + VL <= g->rows;                                                                                    \
+            double *to = whole ? losses + r : some;                                                                            \
+            vf z = v_load(g->dz + r), y = v_load(g->y + r), weight = v_load(g->weight + r), d, aside;                          \
+            NAME##_slopes(1, &z, &y, v_set(shape), &d, &aside);                                                                \
+            v_store(asides, aside);                                                                                            \
+            v_store(slopes, d);                                                                                                \
+            for (size_t h = 0; h < HALVES; h++) {                                                                              \
+                vd line = NAME##_line(v_load_wide(asides + h * DL), v_load_wide(slopes + h * DL), v_load_wide(g->dz + r + h * DL), \
+                                      v_load_wide(g->y + r + h * DL));                                                         \
+                vd loss = v_load_wide(g->weight + r + h * DL) * (d_set(0.0) + line);                                           \
+                none = none + loss * d_set(0.0);                                                                               \
+                d_store(to + h * DL, loss);                                                                                    \
+            }                                                                                                                  \
+            v_store(g->dz + r, v_mul(d, weight));                                                                              \
+            for (size_t i = r; !whole && i < g->rows; i++)                                                                     \
+                losses[i] = some[i - r];                                                                                       \
+        }                                                                                                                      \
+        d_store(some, none);                                                                                                   \
+        for (size_t j = 1; j < DL; j++)                                                                                        \
+            some[0] += some[j];                                                                                                \
+        return some[0] == 0.0;                                                                                                 \
+    }
+
+GROUP_LOSS(absolute_error)
+GROUP_LOSS(huber)
+GROUP_LOSS(quantile)
+GROUP_LOSS(poisson)
+
 OUT_OF_LINE bool squared_group(group *g, double *losses) { return loss_of_group(false, g, losses); }
 OUT_OF_LINE bool logistic_group(group *g, double *losses) { return loss_of_group(true, g, losses); }
 
@@ -300,7 +336,20 @@ INLINED bool output_group(const bp_tiny *t, group *g, double *losses)
     if (r < g->rows)
         output_of_rows(1, t, g->a + 32 * r, g->dz + r);
     v_store(g->dz + g->rows, v_set(0.0f));
-    return t->logistic ? logistic_group(g, losses) : squared_group(g, losses);
+    switch (t->loss) {
+    case 2:
+        return logistic_group(g, losses);
+    case 3:
+        return absolute_error_group(g, t->shape, losses);
+    case 4:
+        return huber_group(g, t->shape, losses);
+    case 5:
+        return quantile_group(g, t->shape, losses);
+    case 6:
+        return poisson_group(g, t->shape, losses);
+    default:
+        return squared_group(g, losses);
+    }
 }
 
 /* ----------------------------------------------------------------------------------------------------------- backward */
@@ -403,11 +452,14 @@ static bool tiny(const bp_tiny *t, const bp_tiny_rows *from, size_t m, float *gr
 FUSED_UPDATE(tiny_sgd, sgd_vector)
 FUSED_UPDATE(tiny_momentum, momentum_vector)
 FUSED_UPDATE(tiny_adam, adam_vector)
+FUSED_UPDATE(tiny_rmsprop, rmsprop_vector)
 
 static void tiny_update(const bp_tiny_state *state, const bp_update *weights, const bp_update *biases, const float *gradient,
                         bool bad[2])
 {
-    if (state->part[0].second)
+    if (state->rmsprop)
+        tiny_rmsprop(state, weights, biases, gradient, bad);
+    else if (state->part[0].second)
         tiny_adam(state, weights, biases, gradient, bad);
     else if (state->part[0].first)
         tiny_momentum(state, weights, biases, gradient, bad);

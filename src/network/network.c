@@ -18,6 +18,13 @@ static bp_loss resolve_loss(const bp_settings *settings)
     return settings->task == BP_TASK_BINARY ? BP_BINARY_CROSS_ENTROPY : BP_SQUARED_ERROR;
 }
 
+static double shape_of_loss(const bp_settings *settings)
+{
+    if (settings->loss == BP_HUBER)
+        return settings->huber_delta;
+    return settings->loss == BP_QUANTILE ? settings->quantile : 0.0;
+}
+
 static bp_status plan_network(const bp_settings *settings, uint32_t inputs, uint32_t outputs, bp_layout *layout, bp_error *error)
 {
     uint32_t sizes[BP_LAYERS_MAX + 1] = {inputs};
@@ -46,6 +53,7 @@ static BP_OUT_OF_LINE bp_status create(const bp_settings *settings, uint32_t inp
     *network = (bp_network){.allocator = chosen,
                             .layout = layout,
                             .loss = resolve_loss(&full),
+                            .loss_shape = shape_of_loss(&full),
                             .precision = (bp_precision)full.precision,
                             .dropout = full.dropout};
     network->parameters = bp_allocate_zeroed(&chosen, layout.floats * sizeof(float));
@@ -84,6 +92,11 @@ uint32_t bp_network_layers(const bp_network *network)
 bp_loss bp_network_loss(const bp_network *network)
 {
     return network->loss;
+}
+
+double bp_network_loss_shape(const bp_network *network)
+{
+    return network->loss_shape;
 }
 
 bp_precision bp_network_precision(const bp_network *network)

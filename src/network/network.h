@@ -10,6 +10,7 @@ struct bp_network {
     bp_allocator allocator;
     bp_layout layout;
     bp_loss loss;           /* never auto */
+    double loss_shape;      /* huber's delta, quantile's q; else 0 */
     bp_precision precision; /* in which it is evaluated */
     double dropout;         /* with which it was trained last: it counts among the modules of the model file */
     float *parameters;      /* [layout.floats] */

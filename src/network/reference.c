@@ -109,6 +109,47 @@ static double binary_cross_entropy(uint32_t n, const double *y_hat, const double
     return L;
 }
 
+static double absolute_error(uint32_t n, const double *y_hat, const double *y, double *d_y_hat)
+{
+    double L = 0;
+    for (uint32_t j = 0; j < n; j++) {
+        d_y_hat[j] = (y_hat[j] > y[j]) - (y_hat[j] < y[j]);
+        L += fabs(y_hat[j] - y[j]);
+    }
+    return L;
+}
+
+static double huber(uint32_t n, const double *y_hat, const double *y, double delta, double *d_y_hat)
+{
+    double L = 0;
+    for (uint32_t j = 0; j < n; j++) {
+        double e = y_hat[j] - y[j], size = fabs(e);
+        d_y_hat[j] = size <= delta ? e : copysign(delta, e);
+        L += size <= delta ? 0.5 * e * e : delta * (size - 0.5 * delta);
+    }
+    return L;
+}
+
+static double quantile(uint32_t n, const double *y_hat, const double *y, double q, double *d_y_hat)
+{
+    double L = 0;
+    for (uint32_t j = 0; j < n; j++) {
+        d_y_hat[j] = y_hat[j] < y[j] ? -q : y_hat[j] > y[j] ? 1 - q : 0;
+        L += d_y_hat[j] * (y_hat[j] - y[j]);
+    }
+    return L;
+}
+
+static double poisson(uint32_t n, const double *y_hat, const double *y, double *d_y_hat)
+{
+    double L = 0;
+    for (uint32_t j = 0; j < n; j++) {
+        d_y_hat[j] = exp(y_hat[j]) - y[j];
+        L += exp(y_hat[j]) - y[j] * y_hat[j];
+    }
+    return L;
+}
+
 double bp_reference_loss(bp_reference *reference)
 {
     const bp_reference_layer *last = &reference->layer[reference->layers - 1];
@@ -117,6 +158,14 @@ double bp_reference_loss(bp_reference *reference)
         return cross_entropy(last->n, last->a, reference->y, last->dL_da);
     case BP_BINARY_CROSS_ENTROPY:
         return binary_cross_entropy(last->n, last->a, reference->y, last->dL_da);
+    case BP_ABSOLUTE_ERROR:
+        return absolute_error(last->n, last->a, reference->y, last->dL_da);
+    case BP_HUBER:
+        return huber(last->n, last->a, reference->y, reference->loss_shape, last->dL_da);
+    case BP_QUANTILE:
+        return quantile(last->n, last->a, reference->y, reference->loss_shape, last->dL_da);
+    case BP_POISSON:
+        return poisson(last->n, last->a, reference->y, last->dL_da);
     case BP_SQUARED_ERROR:
     case BP_LOSS_AUTO:
         break;
@@ -286,6 +335,7 @@ bp_status bp_reference_create(uint32_t layers, const uint32_t *sizes, bp_activat
     reference->allocator = memory;
     reference->layers = layers;
     reference->loss = loss;
+    reference->loss_shape = loss == BP_QUANTILE ? 0.5 : 1;
 
     bp_status status = set_shape(reference, sizes, hidden, error);
     if (status == BP_OK)

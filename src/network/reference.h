@@ -35,6 +35,7 @@ typedef struct bp_reference {
     size_t bytes;
     uint32_t layers;
     bp_loss loss;
+    double loss_shape;          /* huber's delta, 1 at first; quantile's q, 1/2 */
     size_t parameters;          /* weights and biases */
     double *parameter;          /* [parameters]: where every W and b lies */
     double *gradient;           /* [parameters]: where every dL_dW and dL_db lies */

@@ -54,6 +54,7 @@ static BP_OUT_OF_LINE bp_status copy_of(const bp_network *network, const bp_allo
 
     BP_TRY(read_shape(network, bp_network_layers(network), sizes, &hidden, error));
     BP_TRY(bp_reference_create(bp_network_layers(network), sizes, hidden, bp_network_loss(network), allocator, &reference, error));
+    reference->loss_shape = bp_network_loss_shape(network);
     bp_status status = copy_weights(network, reference, error);
     if (status != BP_OK) {
         bp_reference_free(reference);

@@ -6,6 +6,7 @@
 
 #include "answers.h"
 #include "batch.h"
+#include "elementary.h"
 #include "error.h"
 #include "evaluate.h"
 #include "loss.h"
@@ -16,7 +17,7 @@
 
 bool bp_has_classes(const bp_network *network, const bp_examples *examples)
 {
-    return network->loss != BP_SQUARED_ERROR || examples->classes;
+    return network->loss == BP_CROSS_ENTROPY || network->loss == BP_BINARY_CROSS_ENTROPY || examples->classes;
 }
 
 bool bp_one_of_many(bp_loss loss, uint32_t outputs)
@@ -39,6 +40,7 @@ typedef struct evaluation {
     const bp_examples *examples;
     bp_rows rows;
     bp_loss loss;
+    double loss_shape;
     bool classes; /* targets are classes, whatever the loss: accuracy is asked for; else errors are */
     uint32_t outputs;
     bp_answers *answers;     /* NULL: not kept */
@@ -103,6 +105,8 @@ static void add_errors(const evaluation *e, const bp_seat *seat, uint32_t last, 
 
     for (size_t j = 0; j < e->outputs; j++) {
         predicted[j] = element(&seat->pass, seat->pass.a[last], row, j);
+        if (e->loss == BP_POISSON)
+            predicted[j] = bp_exp(predicted[j]);
         target[j] = element(&seat->pass, seat->pass.d[last], row, j);
     }
     decode(e, predicted);
@@ -131,8 +135,8 @@ static double sum_losses(const evaluation *e, const bp_block_rows *block, const 
     const bp_seat *seat = block->seat;
     double sum = 0.0;
 
-    bp_loss_rows(e->workspace->weights.arithmetic.kernels, e->loss, e->outputs, &seat->pass, e->workspace->layout.layers,
-                 (bp_span){0, block->count}, weight, seat->losses);
+    bp_loss_rows(e->workspace->weights.arithmetic.kernels, e->loss, e->loss_shape, e->outputs, &seat->pass,
+                 e->workspace->layout.layers, (bp_span){0, block->count}, weight, seat->losses);
     for (size_t row = 0; row < block->count; row++)
         sum += seat->losses[row];
     return sum;
@@ -368,6 +372,7 @@ bp_status bp_evaluate(const bp_network *network, bp_workspace *workspace, const 
         .examples = examples,
         .rows = rows,
         .loss = network->loss,
+        .loss_shape = network->loss_shape,
         .outputs = examples->outputs,
         .classes = bp_has_classes(network, examples),
         .answers = answers,

@@ -122,6 +122,32 @@ static bp_status check_metric(const bp_fit *fit, bp_error *error)
     return bp_metric_check(metric, bp_has_classes(network, fit->validation), error);
 }
 
+/* Numbers of counts; rows are those of the examples, counted from 1. */
+static bp_status check_counts(const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
+{
+    for (uint64_t i = 0; examples->y && i < rows.count; i++) {
+        uint64_t row = rows.index ? rows.index[i] : i;
+        for (uint32_t j = 0; j < examples->outputs; j++)
+            if (!(examples->y[row * examples->y_stride + j] >= 0.0f))
+                return bp_fail(error, BP_INVALID, "%s row %llu: target %u is %g; loss poisson takes numbers from 0 on", what,
+                               (unsigned long long)row + 1, j + 1, (double)examples->y[row * examples->y_stride + j]);
+    }
+    return BP_OK;
+}
+
+static bp_status check_targets(const bp_fit *fit, bp_error *error)
+{
+    if (fit->trainer->network->loss < BP_ABSOLUTE_ERROR)
+        return BP_OK;
+    if (fit->training->classes)
+        return bp_fail(error, BP_INVALID,
+                       "loss: absolute_error, huber, quantile and poisson are for numbers, and the targets are classes");
+    if (fit->trainer->network->loss != BP_POISSON)
+        return BP_OK;
+    BP_TRY(check_counts(fit->training, fit->training_rows, "training", error));
+    return fit->validation ? check_counts(fit->validation, fit->validation_rows, "validation", error) : BP_OK;
+}
+
 static bp_status check_data(const bp_fit *fit, bp_error *error)
 {
     if (fit->trainer->diverged)
@@ -137,7 +163,9 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
                        fit->training->pages->file->path);
     BP_TRY(bp_network_check_encoder(fit->trainer->network, fit->encoder, error)); /* not first at an epoch's end */
     BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
-    return fit->validation ? check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error) : BP_OK;
+    if (fit->validation)
+        BP_TRY(check_examples(fit->trainer, fit->validation, fit->validation_rows, "validation", error));
+    return check_targets(fit, error);
 }
 
 /* Microseconds of a step from which on a team may gain: less than that it needs to wake. */

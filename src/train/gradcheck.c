@@ -61,22 +61,35 @@ static double largest_error(const double *wanted, const float *got, size_t count
 
 /* ------------------------------------------------------------------------------------------------------- differences */
 
-/* Writes which pre-activations of kinked layers are above 0, and returns whether any differs from what stood there. */
+/* On which side of a kink, or of a jump in the second derivative, the loss stands; 0 where it has none. */
+static unsigned char side_of_loss(const bp_reference *reference, double e)
+{
+    if (reference->loss == BP_HUBER)
+        return (unsigned char)((e > reference->loss_shape) + 2 * (e < -reference->loss_shape));
+    return e > 0 && (reference->loss == BP_ABSOLUTE_ERROR || reference->loss == BP_QUANTILE);
+}
+
+static unsigned char side_of(const bp_reference *reference, uint32_t i, uint32_t j)
+{
+    const bp_reference_layer *layer = &reference->layer[i];
+
+    if (i + 1 == reference->layers)
+        return side_of_loss(reference, layer->a[j] - reference->y[j]);
+    return layer->z[j] > 0 && (layer->activation == BP_RELU || layer->activation == BP_LEAKY_RELU || layer->activation == BP_ELU);
+}
+
+/* Writes the sides of all units, and returns whether any differs from what stood there. */
 static bool record_sides(const check *c)
 {
     unsigned char *side = c->sides;
     bool changed = false;
 
-    for (uint32_t i = 0; i < c->reference->layers; i++) {
-        const bp_reference_layer *layer = &c->reference->layer[i];
-        if (layer->activation != BP_RELU && layer->activation != BP_LEAKY_RELU && layer->activation != BP_ELU)
-            continue;
-        for (uint32_t j = 0; j < layer->n; j++, side++) {
-            unsigned char now = layer->z[j] > 0;
+    for (uint32_t i = 0; i < c->reference->layers; i++)
+        for (uint32_t j = 0; j < c->reference->layer[i].n; j++, side++) {
+            unsigned char now = side_of(c->reference, i, j);
             changed = changed || now != *side;
             *side = now;
         }
-    }
     return changed;
 }
 

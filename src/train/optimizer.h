@@ -24,7 +24,7 @@ bp_update bp_optimizer_numbers(const bp_settings *settings, uint64_t t, double r
 bool bp_optimizer_update(const bp_kernels *kernels, bp_optimizer optimizer, const bp_moments *moments, const bp_update *update,
                          size_t at, size_t count, float *w, const float *g);
 
-/* The same numbers without weight decay. */
+/* The same numbers without weight decay and l1. */
 bp_update bp_optimizer_for_biases(const bp_update *update);
 
 #endif

@@ -119,8 +119,9 @@ static void loss_rows(void *context, bp_member member)
     bp_range rows = bp_team_range(member, trainer->rows, 1);
 
     gather_targets(work, rows);
-    bp_loss_rows(trainer->plan.arithmetic.kernels, trainer->network->loss, outputs_of(trainer), &trainer->pass,
-                 trainer->network->layout.layers, (bp_span){rows.first, rows.end - rows.first}, trainer->weight, trainer->losses);
+    bp_loss_rows(trainer->plan.arithmetic.kernels, trainer->network->loss, trainer->network->loss_shape, outputs_of(trainer),
+                 &trainer->pass, trainer->network->layout.layers, (bp_span){rows.first, rows.end - rows.first}, trainer->weight,
+                 trainer->losses);
 }
 
 /* Alone, where the team's floating-point state holds. */

@@ -59,8 +59,8 @@ static void lose(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_t 
     const bp_layout *layout = &trainer->network->layout;
     uint32_t last = layout->layers;
 
-    bp_loss_rows(trainer->plan.arithmetic.kernels, trainer->network->loss, layout->layer[last - 1].n, pass, last, span,
-                 trainer->weight + row - span.first, trainer->losses + row - span.first);
+    bp_loss_rows(trainer->plan.arithmetic.kernels, trainer->network->loss, trainer->network->loss_shape, layout->layer[last - 1].n,
+                 pass, last, span, trainer->weight + row - span.first, trainer->losses + row - span.first);
 }
 
 /* Rows `row` ... of the minibatch, at the span's place in the pass: through all layers and back, alone. */

@@ -31,7 +31,7 @@ static bool are_finite(const float *numbers, size_t count)
 static bool is_idle(const bp_trainer *trainer)
 {
     return trainer->settings.optimizer == BP_SGD && !trainer->plan.moments && !trainer->plan.split &&
-           !(trainer->settings.weight_decay > 0);
+           !(trainer->settings.weight_decay > 0) && !(trainer->settings.l1 > 0);
 }
 
 /* `count` rows of W from row `first` of the tile on; true where a gradient, or a weight that is told by sparse rows alone, is not

@@ -14,7 +14,8 @@ static bp_tiny describe(const bp_trainer *trainer, bp_member member)
         .k = hidden->k,
         .n = hidden->n,
         .activate = trainer->plan.arithmetic.kernels->activate[hidden->activation],
-        .logistic = trainer->network->loss == BP_BINARY_CROSS_ENTROPY,
+        .loss = (int)trainer->network->loss - BP_SQUARED_ERROR,
+        .shape = (float)trainer->network->loss_shape,
         .w1 = parameters + hidden->w,
         .b1 = parameters + hidden->b,
         .w2 = parameters + output->w,
@@ -116,8 +117,10 @@ static void update(bp_trainer *trainer, const float *gradient, bool bad[2])
     const bp_layer *layer = trainer->network->layout.layer;
     bp_update biases = bp_optimizer_for_biases(&trainer->update);
     bp_tiny_part row = part_at(trainer, layer[1].w);
-    bp_tiny_state state = {
-        layer[0].k, layer[0].n, {part_at(trainer, layer[0].w), part_at(trainer, layer[0].b), row, part_at(trainer, layer[1].b)}};
+    bp_tiny_state state = {layer[0].k,
+                           layer[0].n,
+                           trainer->settings.optimizer == BP_RMSPROP,
+                           {part_at(trainer, layer[0].w), part_at(trainer, layer[0].b), row, part_at(trainer, layer[1].b)}};
 
     trainer->plan.arithmetic.kernels->tiny_update(&state, &trainer->update, &biases, gradient, bad);
     clear_padding(row.w, layer[1].k);

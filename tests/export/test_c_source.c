@@ -132,7 +132,7 @@ static void compare(const model *models, size_t count, const float *x, size_t ro
 }
 
 static const char *const activations[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "elu", "gelu", "silu", "softplus"};
-static const char *const losses[] = {"squared_error", "cross_entropy", "binary_cross_entropy"};
+static const char *const losses[] = {"squared_error", "cross_entropy", "binary_cross_entropy", "poisson"};
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 Test(c_source, every_activation_loss_and_precision_gives_the_bits_of_predict)

@@ -109,19 +109,64 @@ static void assert_padding_is_zero(const subject *s, const char *table, const ch
                          (double)s->d[place_of(s, r, j)]);
 }
 
+#define SHAPE 0.7f /* of huber and quantile */
+
+static void compare_loss(subject *s, bp_loss loss, bool weighted, const char *what)
+{
+    for (size_t t = 0; t < s->table_count; t++) {
+        write_rows(s);
+        s->tables[t]->loss[loss - BP_SQUARED_ERROR](s->m, s->n, s->panel, s->z, weighted ? s->weight : NULL, s->d, s->losses,
+                                                    SHAPE);
+        assert_rows(s, s->d, s->tables[t]->name, what);
+        assert_losses(s, s->tables[t]->name, weighted, what);
+        assert_padding_is_zero(s, s->tables[t]->name, what);
+    }
+}
+
 /* wanted holds predictions: it becomes the gradient. */
 static void check_loss(subject *s, bp_loss loss, bool weighted, const char *what)
 {
     for (size_t r = 0; r < s->m; r++)
         for (size_t j = 0; j < s->n; j++)
             s->wanted[r][j] = (s->wanted[r][j] - s->plain_y[r][j]) * (weighted ? s->plain_weight[r] : 1.0f);
-    for (size_t t = 0; t < s->table_count; t++) {
-        write_rows(s);
-        s->tables[t]->loss[loss - BP_SQUARED_ERROR](s->m, s->n, s->panel, s->z, weighted ? s->weight : NULL, s->d, s->losses);
-        assert_rows(s, s->d, s->tables[t]->name, what);
-        assert_losses(s, s->tables[t]->name, weighted, what);
-        assert_padding_is_zero(s, s->tables[t]->name, what);
+    compare_loss(s, loss, weighted, what);
+}
+
+/* ------------------------------------------------------------------------------------------------ element by element */
+
+/* dL/dz of one output, and L. */
+static float slope_of_number(bp_loss loss, float z, float y, double *L)
+{
+    float e = z - y, p = z > 88 ? INFINITY : kernel_exp(z), d = e;
+
+    if (loss == BP_ABSOLUTE_ERROR)
+        d = e == 0 ? 0 : copysignf(1, e);
+    if (loss == BP_HUBER && fabsf(e) > SHAPE)
+        d = copysignf(SHAPE, e);
+    if (loss == BP_QUANTILE)
+        d = e < 0 ? -SHAPE : e > 0 ? 1 - SHAPE : 0;
+    if (loss == BP_POISSON)
+        d = p - y;
+    *L = loss == BP_POISSON ? (double)p - (double)z * (double)y
+         : loss == BP_HUBER ? (double)d * (double)e - 0.5 * ((double)d * (double)d)
+                            : (double)d * (double)e;
+    return d;
+}
+
+static void check_numbers(subject *s, bp_loss loss, bool weighted)
+{
+    for (size_t r = 0; r < s->m; r++) {
+        bp_sum sum;
+        bp_sum_start(&sum);
+        for (size_t j = 0; j < s->n; j++) {
+            double L;
+            s->wanted[r][j] =
+                slope_of_number(loss, s->plain_z[r][j], s->plain_y[r][j], &L) * (weighted ? s->plain_weight[r] : 1.0f);
+            bp_sum_add(&sum, L);
+        }
+        s->wanted_loss[r] = bp_sum_total(&sum);
     }
+    compare_loss(s, loss, weighted, "loss of numbers");
 }
 
 /* ------------------------------------------------------------------------------------------------ element by element */
@@ -253,6 +298,8 @@ static void check_all(subject *s, bool weighted)
     check_squared_error(s, weighted);
     check_binary_cross_entropy(s, weighted);
     check_cross_entropy(s, weighted);
+    for (bp_loss loss = BP_ABSOLUTE_ERROR; loss <= BP_POISSON; loss++)
+        check_numbers(s, loss, weighted);
     check_softmax(s);
 }
 
@@ -367,7 +414,7 @@ Test(losses, a_row_that_is_not_finite_says_so_and_others_stay)
             place(&s, 18, 40, 0, FILL_ORDINARY, 1);
             s.plain_z[bad % 18][bad] = bad % 2 ? NAN : INFINITY;
             write_rows(&s);
-            s.tables[t]->loss[BP_CROSS_ENTROPY - BP_SQUARED_ERROR](18, 40, s.panel, s.z, NULL, s.d, s.losses);
+            s.tables[t]->loss[BP_CROSS_ENTROPY - BP_SQUARED_ERROR](18, 40, s.panel, s.z, NULL, s.d, s.losses, SHAPE);
             for (size_t r = 0; r < 18; r++)
                 cr_assert_eq(isfinite(s.losses[r]) != 0, r != bad % 18, "%s, column %zu, row %zu", s.tables[t]->name, bad, r);
             cr_assert(isnan(s.d[place_of(&s, bad % 18, bad)]), "%s, column %zu", s.tables[t]->name, bad);

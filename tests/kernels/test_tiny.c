@@ -144,9 +144,16 @@ static void check_table(const subject *s, const bp_kernels *table)
     float *gradient = fence_floats(&s->gradient_fence, (s->k + 3) * 32, false);
     double *losses = (double *)(void *)fence_floats(&s->loss_fence, 2 * s->m, false);
     bool finite = true;
-    bp_tiny network = {s->k,        s->n,  table->activate[s->activation],
-                       s->logistic, s->w1, s->b1,
-                       s->w2,       s->b2, fence_floats(&s->scratch_fence, BP_TINY_SCRATCH, false)};
+    bp_tiny network = {s->k,
+                       s->n,
+                       table->activate[s->activation],
+                       s->logistic ? 2 : 0,
+                       s->w1,
+                       s->b1,
+                       s->w2,
+                       s->b2,
+                       fence_floats(&s->scratch_fence, BP_TINY_SCRATCH, false),
+                       0};
     bp_tiny_rows rows = {s->x, s->y, s->weighted ? s->weight : NULL, s->k, 2, s->by_index ? s->rows : NULL, 3};
 
     memset(network.scratch, 0xff, BP_TINY_SCRATCH * sizeof(float)); /* NaN: nothing is read before it is written */
@@ -236,7 +243,7 @@ Test(tiny, a_loss_that_is_not_finite_is_told)
         for (size_t t = 0; t < s.table_count; t++) {
             double losses[70];
             float gradient[7 * 32], *scratch = fence_floats(&s.scratch_fence, BP_TINY_SCRATCH, false);
-            bp_tiny network = {4, 16, s.tables[t]->activate[s.activation], s.logistic, s.w1, s.b1, s.w2, s.b2, scratch};
+            bp_tiny network = {4, 16, s.tables[t]->activate[s.activation], s.logistic ? 2 : 0, s.w1, s.b1, s.w2, s.b2, scratch, 0};
             bp_tiny_rows rows = {s.x, s.y, NULL, 4, 2, s.by_index ? s.rows : NULL, 3};
             cr_assert(!s.tables[t]->tiny(&network, &rows, 70, gradient, losses), "%s, row %zu", s.tables[t]->name, bad);
             cr_assert(!isfinite(losses[bad]), "%s, row %zu", s.tables[t]->name, bad);

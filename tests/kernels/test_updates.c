@@ -10,7 +10,7 @@
 TestSuite(updates, .init = flush_subnormals);
 
 enum { COUNT = 96 };
-typedef enum rule { SGD, MOMENTUM, ADAM, RULES } rule;
+typedef enum rule { SGD, MOMENTUM, RMSPROP, RMSPROP_MOMENTUM, ADAM, RULES } rule;
 
 /* Parameters, gradient and state, inside fences or not. */
 typedef struct block {
@@ -23,6 +23,8 @@ static bool update_by(const bp_kernels *table, rule r, size_t count, const bp_up
         return table->sgd(count, numbers, b->w, b->g);
     if (r == MOMENTUM)
         return table->momentum(count, numbers, b->w, b->g, b->u);
+    if (r == RMSPROP || r == RMSPROP_MOMENTUM)
+        return table->rmsprop(count, numbers, b->w, b->g, b->v, r == RMSPROP ? NULL : b->u);
     return table->adam(count, numbers, b->w, b->g, b->u, b->v);
 }
 
@@ -43,6 +45,7 @@ static bp_update numbers_of(bool nesterov)
         .scale = 0.125f,
         .rate = 0.03f,
         .decay = 0.01f,
+        .l1 = nesterov ? 0.003f : 0,
         .keep = 0.9997f,
         .momentum = 0.9f,
         .beta1 = 0.9f,
@@ -58,7 +61,14 @@ static bp_update numbers_of(bool nesterov)
 /* One parameter in double: w, u and v after the update. */
 static void update_in_double(rule r, const bp_update *n, double g, double w[1], double u[1], double v[1])
 {
-    g = g * (double)n->scale + (double)n->decay * *w;
+    g = g * (double)n->scale + (double)n->decay * *w + (double)n->l1 * ((*w > 0) - (*w < 0));
+    if (r == RMSPROP || r == RMSPROP_MOMENTUM) {
+        *v = (double)n->beta2 * *v + (double)n->rest2 * g * g;
+        g /= sqrt(*v) + (double)n->epsilon;
+        *u = r == RMSPROP ? *u : (double)n->momentum * *u + g;
+        *w -= (double)n->rate * (r == RMSPROP ? g : *u);
+        return;
+    }
     if (r == ADAM) {
         *u = (double)n->beta1 * *u + (double)n->rest1 * g;
         *v = (double)n->beta2 * *v + (double)n->rest2 * g * g;
@@ -95,7 +105,7 @@ static void check_formula(const bp_kernels *table, rule r, const bp_update *numb
         assert_close(w[i], dw[i], table->name, r, "w");
         if (r >= MOMENTUM)
             assert_close(u[i], du[i], table->name, r, "u");
-        if (r == ADAM)
+        if (r >= RMSPROP)
             assert_close(v[i], dv[i], table->name, r, "v");
     }
 }
@@ -164,9 +174,9 @@ Test(updates, moments_are_cut_below_two_to_the_minus_100)
             float w[32] = {0}, g[32] = {0}, u[32] = {0x1p-99f, 0x1.fffffep-100f, -0x1p-99f, -0x1.fffffep-100f, 0x1p-126f};
             float v[32] = {0x1p-99f, 0x1.fffffep-100f};
             update_by(tables[t], r, 32, &numbers, &(block){w, g, u, v});
-            cr_assert(u[0] == 0x1p-100f && u[1] == 0 && u[2] == -0x1p-100f && u[3] == 0 && u[4] == 0, "%s, rule %d",
-                      tables[t]->name, (int)r);
-            cr_assert(r != ADAM || (v[0] == 0x1p-100f && v[1] == 0), "%s: second moment", tables[t]->name);
+            cr_assert(r == RMSPROP || (u[0] == 0x1p-100f && u[1] == 0 && u[2] == -0x1p-100f && u[3] == 0 && u[4] == 0),
+                      "%s, rule %d", tables[t]->name, (int)r);
+            cr_assert(r < RMSPROP || (v[0] == 0x1p-100f && v[1] == 0), "%s: second moment", tables[t]->name);
         }
 }
 

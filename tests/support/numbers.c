@@ -35,6 +35,9 @@ void scatter_targets(float *y, size_t m, size_t n, bp_loss loss, uint64_t seed)
     if (loss == BP_BINARY_CROSS_ENTROPY)
         for (size_t i = 0; i < m * n; i++)
             y[i] = y[i] > 0 ? 1 : 0;
+    if (loss == BP_POISSON)
+        for (size_t i = 0; i < m * n; i++)
+            y[i] = (float)(int)(2 * y[i] + 2);
     if (loss == BP_CROSS_ENTROPY) {
         memset(y, 0, m * n * sizeof *y);
         for (size_t row = 0; row < m; row++)

@@ -91,7 +91,7 @@ Test(bits, of_random_networks_do_not_depend_on_them_either)
 
 Test(bits, of_weighted_rows_do_not_depend_on_them_either)
 {
-    for (bp_loss loss = BP_SQUARED_ERROR; loss <= BP_BINARY_CROSS_ENTROPY; loss++) {
+    for (bp_loss loss = BP_SQUARED_ERROR; loss <= BP_POISSON; loss++) {
         problem p = problem_create(problem_settings((uint32_t[]){50}, 1, BP_SIGMOID, loss, BP_SGD), 17, 3, 100, 6);
         bp_array x = problem_x(&p), y = problem_y(&p), weight = {p.weight, BP_TYPE_F32, 0, p.rows, 1, 0};
         bp_examples *weighted = NULL;
@@ -145,6 +145,19 @@ Test(bits, of_clipped_and_accumulated_gradients_do_not_depend_on_them_either)
 Test(bits, with_dropout_do_not_depend_on_them_either)
 {
     check_option("dropout");
+}
+
+/* The tiny path has losses of its own. */
+Test(bits, of_every_loss_of_numbers_do_not_depend_on_them_either)
+{
+    for (bp_loss loss = BP_ABSOLUTE_ERROR; loss <= BP_POISSON; loss++) {
+        problem p = problem_create(problem_settings((uint32_t[]){20}, 1, BP_GELU, loss, BP_RMSPROP), 9, 1, 130, 7);
+        p.settings.batch_size = 70;
+        p.settings.l1 = 0.01;
+        p.settings.momentum = loss % 2 ? 0.9 : 0;
+        check_every_way(&p, p.examples, 1);
+        problem_free(&p);
+    }
 }
 
 /* Deep and narrow ones, a tiny one, and mixed precision, whose layers drop what those that keep slopes do not need. */

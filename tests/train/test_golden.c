@@ -18,6 +18,10 @@ typedef struct golden {
 } golden;
 
 static const golden recorded[] = {
+    {"tanh", "absolute_error", "rmsprop", "constant", "f32", "", "", "963af464d7e0ee1751cffbcfe1ba63b6"},
+    {"relu", "huber", "rmsprop", "constant", "f32", "momentum", "0.9", "23033949497e5bcdca230230011698d9"},
+    {"gelu", "quantile", "adam", "constant", "f32", "l1", "0.001", "a1d71bae2a50b7d1fd10e03386718200"},
+    {"silu", "poisson", "adam", "constant", "f32", "", "", "7fe9c0500784f3fd06ac4fcd481b4b38"},
     {"elu", "squared_error", "adam", "constant", "f32", "", "", "2c38f3b056ab0b11d563bd526fd55377"},
     {"gelu", "cross_entropy", "adam", "linear", "f32", "", "", "e552797d4233c21f88e43e2b30f664a3"},
     {"silu", "binary_cross_entropy", "sgd", "constant", "f32", "", "", "3a333ba768dff058977c6af43ada9e36"},
