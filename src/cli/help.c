@@ -2,10 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
 #include "settings.h"
+#include "settings_table.h"
 
 #define HELP_COLUMN 34
 
@@ -24,12 +26,45 @@ static void print_entry(char letter, const char *name, const char *values, const
     printf(initial && *initial ? " (%s)\n" : "\n", initial);
 }
 
-static void print_setting(const bp_command *command, const bp_setting *setting)
+/* Where a section of bp_settings begins, and what it is about. */
+static const struct section {
+    size_t offset;
+    const char *title;
+} sections[] = {{offsetof(bp_settings, target), "data"},
+                {offsetof(bp_settings, hidden), "network"},
+                {offsetof(bp_settings, optimizer), "training"},
+                {offsetof(bp_settings, threads), "how it is computed, of which the result depends on the precision alone"},
+                {sizeof(bp_settings), NULL}};
+
+static void print_setting(const bp_setting *setting)
 {
     const char *initial = strcmp(setting->key, "threads") == 0 ? "auto" : setting->initial; /* the program's own default */
 
-    if (bp_command_uses(command, setting->key))
-        print_entry(0, setting->key, bp_setting_is_switch(setting) ? "[no|yes]" : setting->values, initial, setting->help);
+    print_entry(0, setting->key, bp_setting_is_switch(setting) ? "[no|yes]" : setting->values, initial, setting->help);
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    const bp_setting_entry *const *a = left, *const *b = right;
+    return (*a)->offset < (*b)->offset ? -1 : (*a)->offset > (*b)->offset;
+}
+
+/* In the order of bp_settings, where what belongs together stands together; the table's own order is that of their age. */
+static void print_settings(const bp_command *command)
+{
+    const bp_setting_entry *used[BP_SETTINGS];
+    size_t count = 0, next = 0;
+
+    for (size_t i = 0; i < BP_SETTINGS; i++)
+        if (bp_command_uses(command, bp_setting_table[i].setting.key))
+            used[count++] = &bp_setting_table[i];
+    qsort(used, count, sizeof *used, compare_places);
+    for (const struct section *section = sections; section->title; section++) {
+        if (next < count && used[next]->offset < section[1].offset)
+            printf("\n%s:\n", section->title);
+        for (; next < count && used[next]->offset < section[1].offset; next++)
+            print_setting(&used[next]->setting);
+    }
 }
 
 void bp_help_command(const bp_command *command)
@@ -40,10 +75,7 @@ void bp_help_command(const bp_command *command)
         const bp_option *option = &bp_option_table[*id];
         print_entry(option->letter, option->name, option->values, option->initial, option->help);
     }
-    if (*command->settings)
-        printf("\nsettings (default):\n");
-    for (size_t i = 0; bp_setting_at(i); i++)
-        print_setting(command, bp_setting_at(i));
+    print_settings(command);
 }
 
 void bp_help_program(void)

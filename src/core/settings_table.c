@@ -14,7 +14,7 @@
         key, values, initial, help, fixes, 0    \
     }
 
-/* The order is that of --help and of `given`: new entries go to the end. */
+/* The order is that of `given`: new entries go to the end. */
 const bp_setting_entry bp_setting_table[] = {
     {SHOW("target", "NAME[,NAME...]", "", "column to predict", 1), FIELD(target), .kind = BP_KIND_TEXT},
     {SHOW("target-file", "FILE", "", "targets, where they are in a file of their own", 0), FIELD(target_file),
