@@ -142,7 +142,10 @@ static bool convert_quickly(const bp_bound *a, size_t index, uint64_t begin, siz
 
     if (!column->data || column->stride != size || feature->has_missing)
         return false;
-    read_piece(column->type, (const char *)column->data + begin * size, count, values);
+    const char *from = (const char *)column->data + begin * size;
+    read_piece(column->type, from, count, values);
+    for (size_t ahead = 0; ahead < PIECE * size; ahead += 64) /* of the next rows: the other columns come in between */
+        __builtin_prefetch(from + PIECE * size + ahead);
     for (size_t i = 0; i < PIECE; i++) {
         scaled[i] = (float)((values[i] - feature->mean) / feature->scale);
         bad |= !(fabsf(scaled[i]) <= FLT_MAX);

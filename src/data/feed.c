@@ -122,10 +122,23 @@ static bool is_wanted(const bp_feed *feed, uint64_t begin, uint64_t end)
     return begin < end;
 }
 
+#define BYTES_AHEAD 512
+
+/* Rows of the segment lie anywhere: their lines are asked for before they are written. */
+static void prefetch_places(const bp_feed *feed, uint64_t begin, uint64_t end)
+{
+    size_t width = feed->segment.x_stride, bytes = bp_size_min(width, BYTES_AHEAD);
+
+    for (uint64_t row = begin; row < end; row++)
+        for (size_t at = 0; at < bytes && feed->place[row] != NOWHERE; at += 64)
+            __builtin_prefetch((const char *)feed->segment.x + feed->place[row] * width + at, 1);
+}
+
 static bp_status encode_tile(const bp_feed *feed, uint64_t begin, uint64_t end, float *tile, bp_error *error)
 {
     if (!is_wanted(feed, begin, end))
         return BP_OK;
+    prefetch_places(feed, begin, end);
     BP_TRY(bp_pages_write(feed->pages, begin, end, tile, error));
     for (uint64_t row = begin; row < end; row++)
         if (feed->place[row] != NOWHERE)
