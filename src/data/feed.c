@@ -11,9 +11,9 @@
 
 #define NOWHERE UINT64_MAX
 
-/* A segment has room for this: small enough for a second-level cache and its neighbour, so that a step finds rows there, large
- * enough for the team's region to be worth while. */
-#define ROOM ((uint64_t)8 << 20)
+/* A segment has room for this and one block at least: with what is read and written around it, it stays in a second-level cache (100
+ * inputs on one thread: an epoch takes 1.14 times as long as in memory, with four times the room 1.25). */
+#define ROOM ((uint64_t)2 << 20)
 
 /* ---------------------------------------------------------------------------------------------------------------- making */
 

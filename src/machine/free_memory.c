@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "free_memory.h"
 
-#include <limits.h>
+#include <linux/limits.h> /* PATH_MAX */
 #include <stdio.h>
 
 #include "cgroup.h"
