@@ -261,6 +261,8 @@ static void add_prediction(writing *w)
         add_node(w, "Softmax", z, NULL, NULL, (attribute){.name = "axis", .type = TYPE_INT, .integer = 1});
     else if (loss == BP_BINARY_CROSS_ENTROPY)
         apply(w, "Sigmoid", NULL);
+    else if (loss == BP_POISSON)
+        apply(w, "Exp", NULL);
 }
 
 static void add_graph(writing *w)
