@@ -209,7 +209,8 @@ static int read_training(bp_train *train)
 
     if (bp_dataset_read(train->arguments->operands[0], &train->settings, 0, NULL, &train->training.dataset, &error) != BP_OK)
         return bp_say_input_error(train->arguments, &error);
-    if (bp_dataset_is_paged(train->training.dataset) && train->settings.shuffle == BP_SHUFFLE_FULL)
+    if (bp_dataset_is_paged(train->training.dataset) && train->settings.shuffle == BP_SHUFFLE_FULL &&
+        !bp_settings_full_batch(&train->settings))
         return bp_say_usage(train->arguments->command,
                             "--shuffle full takes rows from everywhere, and %s is larger than memory: say --shuffle blocks, or "
                             "--memory BYTES if there is more",

@@ -69,18 +69,16 @@ static bp_status take_blocks(bp_fit *fit, bp_error *error)
     return BP_OK;
 }
 
-/* A segment holds the rows of an update. */
+/* A segment holds the rows of a minibatch. */
 static bp_status take_feed(bp_fit *fit, bp_error *error)
 {
     const bp_trainer *trainer = fit->trainer;
     const bp_examples *training = fit->training;
-    size_t rows, bytes;
+    size_t rows = bp_size_min(trainer->plan.batch, (size_t)fit->training_rows.count), bytes;
 
-    if (!bp_size_mul(trainer->plan.batch, trainer->plan.group, &rows) || rows > fit->training_rows.count)
-        rows = (size_t)fit->training_rows.count;
     if (!bp_size_mul(rows, training->inputs * sizeof(float), &bytes) || bytes > training->pages->file->bpd->limit / 2)
         return bp_fail(error, BP_INVALID,
-                       "batch-size: %zu rows of %u inputs make an update, and take more than half of the memory for data", rows,
+                       "batch-size: %zu rows of %u inputs make a minibatch, and take more than half of the memory for data", rows,
                        training->inputs);
     return bp_feed_create(training, rows, trainer->plan.threads, &trainer->allocator, &fit->feed, error);
 }
@@ -156,7 +154,7 @@ static bp_status check_data(const bp_fit *fit, bp_error *error)
         BP_TRY(check_metric(fit, error));
     if (!fit->validation && fit->trainer->settings.schedule == BP_PLATEAU)
         return bp_fail(error, BP_INVALID, "schedule plateau watches a validation metric, and there are no validation rows");
-    if (fit->training->pages && fit->trainer->settings.shuffle == BP_SHUFFLE_FULL)
+    if (fit->training->pages && fit->trainer->settings.shuffle == BP_SHUFFLE_FULL && !fit->trainer->plan.full)
         return bp_fail(error, BP_INVALID,
                        "shuffle: full takes rows from everywhere, and %s is larger than the memory for data: shuffle by blocks, or "
                        "raise memory",
@@ -232,6 +230,14 @@ void bp_fit_end(bp_fit *fit)
     fit->trainer->total_updates = 0;
 }
 
+/* From the step at hand. */
+static bp_status begin_feed(bp_fit *fit, bp_error *error)
+{
+    bp_rows rows = {fit->order, fit->training_rows.count};
+
+    return fit->feed ? bp_feed_begin(fit->feed, rows, fit->trainer->fit.step * fit->trainer->plan.batch, error) : BP_OK;
+}
+
 bp_status bp_fit_order(bp_fit *fit, bp_error *error)
 {
     bp_trainer *trainer = fit->trainer;
@@ -245,19 +251,15 @@ bp_status bp_fit_order(bp_fit *fit, bp_error *error)
     else
         bp_sampler_order(kernels, fit->training_rows, shuffle, settings->seed, trainer->fit.epoch, fit->order);
     trainer->order_ended = bp_clock();
-    if (!fit->feed)
-        return BP_OK;
-    return bp_feed_begin(fit->feed, (bp_rows){fit->order, fit->training_rows.count}, trainer->fit.step * trainer->plan.batch,
-                         error);
+    return begin_feed(fit, error);
 }
 
-/* The step behind the last whole update of the segment. */
+/* The step behind the last whole minibatch of the segment. */
 static uint64_t fetched_end(const bp_fit *fit)
 {
-    const bp_plan *plan = &fit->trainer->plan;
     uint64_t rows = fit->feed->first + fit->feed->segment.rows;
 
-    return rows == fit->training_rows.count ? fit->steps : rows / (plan->batch * plan->group) * plan->group;
+    return rows == fit->training_rows.count ? fit->steps : rows / fit->trainer->plan.batch;
 }
 
 bp_status bp_fit_fetch(bp_fit *fit, bp_error *error)
@@ -269,13 +271,14 @@ bp_status bp_fit_fetch(bp_fit *fit, bp_error *error)
     return bp_feed_next(fit->feed, step * fit->trainer->plan.batch - fit->feed->first, error);
 }
 
-void bp_fit_rewind(bp_fit *fit)
+bp_status bp_fit_rewind(bp_fit *fit, bp_error *error)
 {
     bp_fit_state *state = &fit->trainer->fit;
 
     state->step = 0;
     state->epoch_loss = 0.0;
     state->epoch_rows = 0;
+    return begin_feed(fit, error);
 }
 
 void bp_fit_measure(bp_fit *fit, const bp_run *run, double seconds)

@@ -40,7 +40,7 @@ bp_status bp_fit_order(bp_fit *fit, bp_error *error);
 bp_status bp_fit_fetch(bp_fit *fit, bp_error *error);
 
 /* The running epoch begins again with its first row. */
-void bp_fit_rewind(bp_fit *fit);
+bp_status bp_fit_rewind(bp_fit *fit, bp_error *error);
 
 /* The rest of the running epoch. */
 bp_run bp_fit_run(const bp_fit *fit);

@@ -131,7 +131,7 @@ static bp_status run_line(bp_fit *fit, bp_error *error)
     if (more)
         bp_lbfgs_begin(trainer);
     while (more) {
-        bp_fit_rewind(fit);
+        BP_TRY(bp_fit_rewind(fit, error));
         bp_status status = run_pass(fit, error);
         if (status != BP_OK && (status != BP_DIVERGED || !trainer->lbfgs.state.known))
             return status;

@@ -174,6 +174,31 @@ Test(paged, updates_of_several_minibatches_and_of_long_ones_give_them_too)
         }
 }
 
+/* One update of an epoch takes more rows than there is memory for, and L-BFGS comes back to the first of them. */
+Test(paged, full_batch_methods_give_them_too)
+{
+    static const bp_optimizer optimizers[] = {BP_LBFGS, BP_RPROP};
+
+    write_file(false);
+    for (size_t o = 0; o < 2; o++) {
+        subject both[2] = {{.settings = settings_of(0, 1)}, {.settings = settings_of(1 << 20, 2)}};
+        for (size_t i = 0; i < 2; i++) {
+            subject *s = &both[i];
+            bp_error error = {0};
+            open_data(s);
+            s->settings.task = s->info.task;
+            s->settings.optimizer = (int32_t)optimizers[o];
+            s->settings.shuffle = BP_SHUFFLE_FULL;
+            cr_assert_eq(bp_network_create(&s->settings, s->info.inputs, s->info.outputs, NULL, &s->network, NULL), BP_OK);
+            cr_assert_eq(bp_trainer_create(s->network, &s->settings, NULL, 0, NULL, &s->trainer, &error), BP_OK, "%s", error.text);
+            must_fit(s);
+        }
+        expect_same(&both[1], &both[0], o ? "rprop" : "lbfgs");
+        subject_close(&both[0]);
+        subject_close(&both[1]);
+    }
+}
+
 typedef struct stop {
     subject *subject;
     uint64_t step;
