@@ -368,8 +368,8 @@ typedef struct bp_dataset bp_dataset;
 
 /* Reads a file. By its name: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
  * input. Settings used: target, target-file, ignore-columns, weight-column, categorical, delimiter, decimal, missing, header, task,
- * threads for CSV, and memory for .bpd. An IDX file of images finds its labels by name. A target that is missing is an error that lists the columns,
- * unless `target_optional`. */
+ * threads for CSV, memory for .bpd. An IDX file of images finds its labels by name. A target that is missing is an error that lists
+ * the columns, unless `target_optional`. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
 
@@ -383,9 +383,9 @@ BP_API uint64_t bp_dataset_rows(const bp_dataset *dataset);
 /* Rows of the file that missing-targets skip left out. */
 BP_API uint64_t bp_dataset_skipped(const bp_dataset *dataset);
 
-/* 1 where a .bpd file is larger than settings.memory. The file then stays open, and inputs are read from it in parts, ahead of need,
- * by a thread that lives within one call of fit, apply, evaluate and the like; targets and weights are in memory. Examples of it need
- * their encoder as long as they live; rows to fit an encoder on have to ascend, and training has to shuffle by blocks, or not. */
+/* 1 where a .bpd file is larger than settings.memory. The file then stays open, and inputs are read from it in parts, ahead of
+ * need, by a thread that lives within one call of fit, apply, evaluate and the like; targets and weights are in memory. Examples of
+ * it need their encoder as long as they live; rows to fit an encoder on have to ascend; training shuffles by blocks, or not. */
 BP_API int bp_dataset_is_paged(const bp_dataset *dataset);
 
 /* One column: its name, and for a column of categories how many there are. Static while the data set lives. */

@@ -31,7 +31,7 @@ struct bp_bpd {
 /* Columns and rows of the file, their data NULL; bp_dataset_free closes it. Every size has been checked against the file's. */
 bp_status bp_bpd_open(const char *path, const bp_allocator *allocator, bp_dataset **result, bp_error *error);
 
-/* The data set, whole in memory where it and what an encoder makes of it take no more than settings.memory, else with data = NULL. */
+/* The data set, whole in memory where it and what an encoder makes of it take no more than settings.memory; else data is NULL. */
 bp_status bp_bpd_read(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
                       bp_error *error);
 
