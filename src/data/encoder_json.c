@@ -6,6 +6,7 @@
 
 #include "encoder.h"
 #include "error.h"
+#include "json_text.h"
 #include "memory.h"
 #include "text.h"
 
@@ -341,11 +342,14 @@ bp_status bp_encoder_from_json(const char *text, size_t size, const bp_allocator
 {
     bp_encoder *encoder;
     json_error_t cause;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &cause);
+    json_t *root;
+    bp_status status = bp_json_parse(text, size, &root, &cause);
 
-    if (!root)
+    if (status == BP_NO_MEMORY)
+        return bp_fail(error, BP_NO_MEMORY, "memory for the encoder's %zu bytes was refused", size);
+    if (status != BP_OK)
         return bp_fail(error, BP_BAD_FILE, "the encoder is damaged: %s", cause.text);
-    bp_status status = bp_encoder_new(allocator, &encoder, error);
+    status = bp_encoder_new(allocator, &encoder, error);
     if (status == BP_OK) {
         status = get_encoder(encoder, root, error);
         if (status == BP_OK)

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "file.h"
 #include "hash.h"
+#include "json_text.h"
 #include "memory.h"
 #include "size.h"
 
@@ -68,6 +69,7 @@ static uint64_t read_u64(const unsigned char *bytes)
 static bp_status parse_header(bp_safetensors *file, bp_error *error)
 {
     json_error_t problem;
+    json_t *root;
 
     if (file->size < 8)
         return bp_fail_offset(error, file->path, file->size, "ends within the header's length: not safetensors");
@@ -81,11 +83,15 @@ static bp_status parse_header(bp_safetensors *file, bp_error *error)
     file->data_begin = 8 + (size_t)length;
     if (length == 0 || file->bytes[8] != '{')
         return bp_fail_offset(error, file->path, 8, "the header does not begin with '{': not safetensors");
-    /* No JSON_ALLOW_NUL: a name with NUL inside is refused. */
-    file->json = json_loadb((const char *)file->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
-    if (!file->json)
+    bp_status status = bp_json_parse((const char *)file->bytes + 8, (size_t)length, &root, &problem);
+
+    if (status == BP_NO_MEMORY)
+        return bp_fail(error, BP_NO_MEMORY, "%s: memory for the header of %llu bytes was refused", file->path,
+                       (unsigned long long)length);
+    if (status != BP_OK)
         return bp_fail_offset(error, file->path, 8 + (problem.position > 0 ? (uint64_t)problem.position : 0), "header: %s",
                               problem.text);
+    file->json = root;
     return BP_OK;
 }
 
