@@ -8,6 +8,7 @@
 #include "barrier.h"
 #include "float_state.h"
 #include "size.h"
+#include "startable.h"
 
 static BP_OUT_OF_LINE void call_work(bp_team_work *work, void *context, bp_member member)
 {
@@ -51,10 +52,26 @@ static __attribute__((noinline)) void run_in_parallel(unsigned threads, bp_team_
     work_with_flushing(work, context, (bp_member){(unsigned)omp_get_thread_num(), (unsigned)omp_get_num_threads(), &barrier});
 }
 
+/* OpenMP ends the process where a thread is refused, so that is found out before, once for each size and thread of the host. */
+static unsigned startable(unsigned threads)
+{
+    static _Thread_local unsigned known = 1; /* a team of so many has been there: OpenMP keeps its threads */
+
+    if (threads <= known)
+        return threads;
+    unsigned possible = bp_startable_threads(threads);
+    if (possible > known)
+        known = possible;
+    return possible;
+}
+
 void bp_team_run(unsigned threads, bp_team_work *work, void *context)
 {
     bp_float_state host = bp_float_get(); /* the runtime computes too: clang's raises flags when it starts */
-    if (threads <= 1 || omp_in_parallel() || bp_team_generation() > 0)
+    bool alone = threads <= 1 || omp_in_parallel() || bp_team_generation() > 0;
+    if (!alone)
+        threads = startable(threads);
+    if (alone || threads <= 1)
         work_with_flushing(work, context, (bp_member){0, 1, NULL});
     else
         run_in_parallel(threads, work, context);

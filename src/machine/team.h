@@ -21,7 +21,7 @@ typedef struct bp_member {
 typedef void bp_team_work(void *context, bp_member member);
 
 /* Runs `work` on up to `threads` threads; returns when all are done. Alone on the caller's thread where threads is 1, inside
- * another parallel region, and in a child of fork, where OpenMP's threads are gone. */
+ * another parallel region, and in a child of fork, where OpenMP's threads are gone. On fewer where the system starts no more. */
 void bp_team_run(unsigned threads, bp_team_work *work, void *context);
 
 /* All members of the running team meet. */

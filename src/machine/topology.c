@@ -3,7 +3,20 @@
 
 #include <hwloc.h>
 
+#include "memory.h"
 #include "quota.h"
+
+/* hwloc takes 623 KB for 512 hardware threads, as much again on the way, and ends the process where any of it is refused. */
+#define HWLOC_ROOM ((size_t)2 << 20)
+
+static bool has_room(void)
+{
+    bp_allocator usual = bp_allocator_or_default(NULL); /* where hwloc's own comes from */
+    void *room = bp_allocate(&usual, HWLOC_ROOM);
+
+    bp_release(&usual, room, HWLOC_ROOM);
+    return room;
+}
 
 static bool load(hwloc_topology_t topology, const char *synthetic)
 {
@@ -104,7 +117,7 @@ static bool look(const char *synthetic, bp_topology *result)
     hwloc_topology_t topology;
     hwloc_bitmap_t cpus = NULL;
 
-    if (hwloc_topology_init(&topology))
+    if (!has_room() || hwloc_topology_init(&topology))
         return false;
     if (load(topology, synthetic))
         cpus = usable_cpus(topology);
