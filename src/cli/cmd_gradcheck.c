@@ -175,10 +175,10 @@ static int check(checking *c)
     if (bp_network_create(settings, c->shape.inputs, c->shape.outputs, NULL, &c->network, &error) != BP_OK ||
         bp_gradcheck(c->network, settings, c->rows, c->x, c->y, c->entries, NULL, c->layers, &error) != BP_OK)
         return bp_say_error(c->arguments, &error);
-    if (c->arguments->option[BP_OPTION_JSON])
-        print_json(c);
-    else
+    if (!c->arguments->option[BP_OPTION_JSON])
         print_text(c);
+    else if (print_json(c) != BP_EXIT_DONE)
+        return BP_EXIT_FAILED;
     return all_pass(c) ? BP_EXIT_DONE : BP_EXIT_FAILED;
 }
 

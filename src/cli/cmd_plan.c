@@ -60,6 +60,12 @@ static bp_status make_layout(const bp_shape *shape, bp_layout *layout, bp_error 
     return bp_layout_make(count + 1, sizes, (bp_activation)shape->settings.activation, layout, error);
 }
 
+static int no_memory(void)
+{
+    bp_say("no memory");
+    return BP_EXIT_FAILED;
+}
+
 /* On the machine of --machine, or on this one, which is looked at only if there is more than one thread's work. */
 static int make_plan(const bp_arguments *arguments, const machine *m, planned *p)
 {
@@ -76,7 +82,7 @@ static int make_plan(const bp_arguments *arguments, const machine *m, planned *p
     size_t length = bp_plan_text(&p->plan, &p->layout, NULL, 0);
     p->text = malloc(length + 1);
     if (!p->text)
-        return BP_EXIT_FAILED;
+        return no_memory();
     bp_plan_text(&p->plan, &p->layout, p->text, length + 1);
     return BP_EXIT_DONE;
 }
@@ -202,7 +208,7 @@ static int run(bp_arguments *arguments)
 {
     planned *p = calloc(1, sizeof *p);
     machine m;
-    int code = p ? check(arguments) : BP_EXIT_FAILED;
+    int code = p ? check(arguments) : no_memory();
 
     if (code == BP_EXIT_DONE)
         code = look_at(arguments, &m);

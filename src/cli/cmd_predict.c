@@ -4,7 +4,7 @@
  *      KEPT COLUMNS, predicted_TARGET, ...                         a regression, in the target's unit
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* open_memstream */
+#define _POSIX_C_SOURCE 200809L /* fileno */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "csv_text.h"
-#include "file.h"
 #include "message.h"
 #include "places.h"
 #include "shown.h"
 #include "size.h"
 #include "subject.h"
+#include "text_file.h"
 
 #define FIELD_MAX 65536 /* bytes of a kept field; the rest is cut */
 
@@ -149,7 +149,7 @@ static void print_row(const prediction *p, uint64_t row, FILE *file)
 
 static void print_all(prediction *p, FILE *file)
 {
-    int fd = fileno(file); /* -1: memory */
+    int fd = fileno(file); /* -1: a file that will be replaced */
 
     p->to_person = fd >= 0 && isatty(fd);
     print_header(p, file);
@@ -177,26 +177,15 @@ static int print_to_stream(prediction *p, const char *path)
     return (ferror(file) | fclose(file)) != 0 ? refused(path) : BP_EXIT_DONE;
 }
 
-/* A file is made in memory and replaced as a whole. */
 static int print_to_file(prediction *p, const char *path)
 {
-    bp_file_piece piece = {NULL, 0};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
+    bp_text_file text;
     bp_error error;
-    int code = BP_EXIT_DONE;
 
-    if (!file)
-        return refused(path);
-    print_all(p, file);
-    if ((ferror(file) | fclose(file)) != 0)
-        code = refused(path);
-    piece = (bp_file_piece){text, size};
-    if (code == BP_EXIT_DONE && bp_file_replace(path, &piece, 1, &error) != BP_OK)
-        code = bp_say_error(p->arguments, &error);
-    free(text);
-    return code;
+    if (bp_text_file_begin(&text, path, &error) != BP_OK)
+        return bp_say_error(p->arguments, &error);
+    print_all(p, text.lines);
+    return bp_text_file_end(&text, &error) == BP_OK ? BP_EXIT_DONE : bp_say_error(p->arguments, &error);
 }
 
 static int print(prediction *p)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message.h"
 #include "report.h"
 #include "shown.h"
 #include "size.h"
@@ -67,12 +68,16 @@ static json_t *json_classes(const bp_evaluation *evaluation, const bp_encoder *e
     return array;
 }
 
-/* [classes, classes], from malloc; NULL where there is none to tell of, or no memory. */
+/* [classes, classes], from malloc; NULL where there is none to tell of, or, which is said, no memory. */
 static uint64_t *confusion_of(const bp_evaluation *evaluation, uint32_t most)
 {
     uint32_t classes = bp_evaluation_classes(evaluation);
-    uint64_t *counts = classes && classes <= most ? malloc(sizeof *counts * classes * classes) : NULL;
 
+    if (!classes || classes > most)
+        return NULL;
+    uint64_t *counts = malloc(sizeof *counts * classes * classes);
+    if (!counts)
+        bp_say("no memory to tell which of %lu classes were taken for which", (unsigned long)classes);
     if (counts && bp_evaluation_confusion(evaluation, counts, NULL) != BP_OK) {
         free(counts);
         return NULL;

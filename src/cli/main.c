@@ -9,6 +9,7 @@
 #include "message.h"
 #include "nearest.h"
 #include "options.h"
+#include "report.h"
 
 const bp_command *const bp_commands[] = {&bp_command_train,
                                          &bp_command_cv,
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
     int code;
 
     fill_standard_files();
+    bp_json_watch_memory();
     code = run(argc, argv);
     errno = 0;
     if ((ferror(stdout) | fclose(stdout)) != 0) { /* a full disk may only show here */

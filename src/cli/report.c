@@ -5,6 +5,7 @@
 #include "report.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -75,12 +76,40 @@ json_t *bp_json_metrics(const bp_metrics *metrics, bp_task task)
     return object;
 }
 
+static bool memory_was_refused;
+
+static void *watched_malloc(size_t size)
+{
+    void *memory = malloc(size);
+
+    if (!memory)
+        memory_was_refused = true;
+    return memory;
+}
+
+void bp_json_watch_memory(void)
+{
+    json_set_alloc_funcs(watched_malloc, free);
+}
+
+char *bp_json_text(json_t *object, size_t flags)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT | flags) : NULL;
+
+    json_decref(object);
+    if (memory_was_refused) {
+        free(text);
+        text = NULL;
+    }
+    memory_was_refused = false; /* the next object may be whole */
+    return text;
+}
+
 int bp_json_print(json_t *object)
 {
     size_t escaped = isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0; /* jansson lets DEL and C1 through */
-    char *text = object ? json_dumps(object, JSON_COMPACT | escaped) : NULL;
+    char *text = bp_json_text(object, escaped);
 
-    json_decref(object);
     if (!text) {
         bp_say("no memory for the JSON object");
         return BP_EXIT_FAILED;

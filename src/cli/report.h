@@ -22,6 +22,13 @@ json_t *bp_json_layers(const bp_network *network);
 /* loss, and accuracy or rmse, mae, r2, each with its baseline; null where no rows were looked at. */
 json_t *bp_json_metrics(const bp_metrics *metrics, bp_task task);
 
+/* The object as one line, from malloc; NULL where memory for any part of it was refused: jansson leaves out what it has no memory
+ * for. The reference is taken. */
+char *bp_json_text(json_t *object, size_t flags);
+
+/* To be called before the first object is made. */
+void bp_json_watch_memory(void);
+
 /* One line on standard output; the reference is taken. The exit code. */
 int bp_json_print(json_t *object);
 

@@ -1,14 +1,13 @@
 /* The settings of a run as a file for --config.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "file.h"
 #include "message.h"
 #include "options.h"
 #include "settings.h"
+#include "text_file.h"
 #include "train.h"
 
 typedef void take_pair(void *context, const char *key, const char *text);
@@ -88,27 +87,17 @@ static void print_pair(void *context, const char *key, const char *text)
 int bp_train_write_config(const bp_train *train)
 {
     const char *path = train->arguments->option[BP_OPTION_WRITE_CONFIG];
-    bp_status status;
+    bp_text_file text;
     bp_error error;
-    char *text = NULL;
-    size_t size = 0;
 
     if (!path)
         return BP_EXIT_DONE;
-    FILE *file = open_memstream(&text, &size);
-    if (file) {
-        fprintf(file, "# backprop %s: all that the result depends on; backprop train DATA --config THIS repeats the run\n",
-                bp_version());
-        each_pair(train, print_pair, file);
-    }
-    if (!file || fclose(file) != 0) {
-        free(text);
-        bp_say("%s: no memory for the settings", path);
-        return BP_EXIT_FAILED;
-    }
-    status = bp_file_replace(path, &(bp_file_piece){text, size}, 1, &error);
-    free(text);
-    return status == BP_OK ? BP_EXIT_DONE : bp_say_error(train->arguments, &error);
+    if (bp_text_file_begin(&text, path, &error) != BP_OK)
+        return bp_say_error(train->arguments, &error);
+    fprintf(text.lines, "# backprop %s: all that the result depends on; backprop train DATA --config THIS repeats the run\n",
+            bp_version());
+    each_pair(train, print_pair, text.lines);
+    return bp_text_file_end(&text, &error) == BP_OK ? BP_EXIT_DONE : bp_say_error(train->arguments, &error);
 }
 
 /* --------------------------------------------------------------------------------------------------------- an object */

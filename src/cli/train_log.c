@@ -28,9 +28,8 @@ static void give_up(bp_train *train, int reason)
 /* Takes the reference. */
 static void write_line(bp_train *train, json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = bp_json_text(object, 0);
 
-    json_decref(object);
     errno = 0;
     if (!text)
         give_up(train, ENOMEM);
