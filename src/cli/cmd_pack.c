@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "places.h"
 
 static int check(const bp_arguments *arguments)
 {
@@ -15,7 +16,7 @@ static int check(const bp_arguments *arguments)
         return bp_say_usage(arguments->command, "-o FILE.bpd is needed");
     if (length < 4 || strcmp(path + length - 4, ".bpd") != 0)
         return bp_say_usage(arguments->command, "-o %s: the name must end in .bpd, by which the file is known", path);
-    return BP_EXIT_DONE;
+    return bp_places_check(arguments);
 }
 
 static int run(bp_arguments *arguments)

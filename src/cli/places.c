@@ -61,6 +61,8 @@ static const char *output_of(const bp_arguments *arguments)
         return bp_option_text(arguments, BP_OPTION_OUTPUT_MODEL);
     if (arguments->option[BP_OPTION_OUTPUT_EXPORT])
         return arguments->option[BP_OPTION_OUTPUT_EXPORT];
+    if (arguments->option[BP_OPTION_OUTPUT_BPD])
+        return arguments->option[BP_OPTION_OUTPUT_BPD];
     path = arguments->option[BP_OPTION_OUTPUT_CSV];
     return path && strcmp(path, "-") != 0 ? path : NULL;
 }

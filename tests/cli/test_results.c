@@ -267,6 +267,11 @@ Test(results, no_result_takes_the_place_of_what_it_is_made_from)
     expect_refused_place("predict model data.csv -o data.csv", "data.csv is read");
     expect_refused_place("predict model data.csv -o model", "model is read");
     expect_refused_place("train - --target class --test -", "only once");
+    run_program(0, "pack data.csv -o data.bpd -q");
+    cr_assert_eq(symlink("data.csv", "link.bpd"), 0);
+    expect_refused_place("pack data.bpd -o data.bpd", "data.bpd is read");
+    expect_refused_place("pack data.csv -o link.bpd", "data.csv is read");
+    expect_refused_place("pack images-idx3-ubyte --target-file link.bpd -o link.bpd", "link.bpd is read");
     run_program(0, "train data.csv --target class --epochs 1 -q -o model --from model");
 }
 
