@@ -2,9 +2,10 @@
  *
  * A file is replaced in steps of which none harms the old one:
  *
- *      open DIR/.backprop-RANDOM.tmp (O_EXCL) -> write -> fsync -> close -> rename to PATH -> fsync DIR
+ *      open DIR/.backprop-RANDOM.tmp (O_EXCL) -> lock -> write -> fsync -> close -> rename to PATH -> fsync DIR
  *
- * Invariant: PATH holds either all old bytes or all new ones, and after a failure no temporary file is left.
+ * Invariant: PATH holds either all old bytes or all new ones, and after a failure no temporary file is left. A process that is
+ * killed leaves at most the one it was writing; the system ends its lock, and the next replacing in DIR removes what has none.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_FILE_H
@@ -79,6 +80,7 @@ typedef struct bp_replacement {
     mode_t mode;
     bool exists;
     int fd;
+    int lock_fd; /* keeps the temporary file's lock from fd's close to the rename */
     int directory_fd;
 } bp_replacement;
 
@@ -86,5 +88,17 @@ bp_status bp_replacement_begin(bp_replacement *replacement, const char *path, bp
 bp_status bp_replacement_write(bp_replacement *replacement, const void *data, size_t size, bp_error *error);
 bp_status bp_replacement_commit(bp_replacement *replacement, bp_error *error);
 void bp_replacement_abandon(bp_replacement *replacement);
+
+/* ---- file_leftovers.c */
+
+/* The name of a temporary file, of 64 random bits. */
+#define BP_TEMPORARY_FORMAT ".backprop-%016llx.tmp"
+
+/* Locks a temporary file that was just made, against its removal as a leftover, for as long as one of the descriptors fd and
+ * *lock_fd is open. 0, or errno; EEXIST where somebody took it for a leftover before, so that it has no name any more, or soon. */
+int bp_temporary_lock(int fd, int *lock_fd);
+
+/* Removes temporary files in a directory whose writers are dead, as well as it can: regular ones, of this user, without a lock. */
+void bp_leftovers_remove(const char *directory, int directory_fd);
 
 #endif

@@ -64,21 +64,36 @@ static uint64_t random_name(void)
     return bits;
 }
 
+static void close_lock(const bp_replacement *r)
+{
+    close(r->lock_fd); /* a copy for the lock alone: nothing was written by it */
+}
+
+/* 0, or errno. */
+static int try_temporary(bp_replacement *r)
+{
+    bool here = strcmp(r->directory, ".") == 0;
+
+    snprintf(r->temporary, sizeof r->temporary, "%s" BP_TEMPORARY_FORMAT, here ? "./" : r->directory,
+             (unsigned long long)random_name());
+    r->fd = bp_file_open(r->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, r->mode);
+    if (r->fd < 0)
+        return errno;
+    int number = bp_temporary_lock(r->fd, &r->lock_fd);
+    if (number) {
+        bp_file_table->close(r->fd);
+        bp_file_table->unlink(r->temporary);
+    }
+    return number;
+}
+
 static bp_status open_temporary(bp_replacement *r, bp_error *error)
 {
-    int opened = -1;
+    int number = EEXIST;
 
-    for (int attempt = 0; attempt < 100 && opened < 0; attempt++) {
-        snprintf(r->temporary, sizeof r->temporary, "%s%s.backprop-%016llx.tmp", r->directory,
-                 strcmp(r->directory, ".") == 0 ? "/" : "", (unsigned long long)random_name());
-        opened = bp_file_open(r->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, r->mode);
-        if (opened < 0 && errno != EEXIST)
-            break;
-    }
-    if (opened < 0)
-        return bp_fail_system(error, errno, "%s: a file beside it cannot be created", r->name);
-    r->fd = opened;
-    return BP_OK;
+    for (int attempt = 0; attempt < 100 && number == EEXIST; attempt++)
+        number = try_temporary(r);
+    return number ? bp_fail_system(error, number, "%s: a file beside it cannot be created", r->name) : BP_OK;
 }
 
 bp_status bp_replacement_begin(bp_replacement *r, const char *path, bp_error *error)
@@ -89,6 +104,7 @@ bp_status bp_replacement_begin(bp_replacement *r, const char *path, bp_error *er
     r->directory_fd = bp_file_open(r->directory, O_RDONLY | O_DIRECTORY, 0);
     if (r->directory_fd < 0)
         return bp_fail_system(error, errno, "%s: its directory cannot be opened", path);
+    bp_leftovers_remove(r->directory, r->directory_fd);
     bp_status status = open_temporary(r, error);
     if (status != BP_OK) {
         bp_file_close(r->directory_fd);
@@ -122,6 +138,7 @@ void bp_replacement_abandon(bp_replacement *r)
 {
     bp_file_table->close(r->fd);
     bp_file_table->unlink(r->temporary);
+    close_lock(r);
     bp_file_close(r->directory_fd);
 }
 
@@ -169,6 +186,7 @@ bp_status bp_replacement_commit(bp_replacement *r, bp_error *error)
 
     if (status == BP_OK)
         status = put_in_place(r, error);
+    close_lock(r);
     bp_file_close(r->directory_fd);
     return status;
 }

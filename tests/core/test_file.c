@@ -102,6 +102,35 @@ Test(file, what_is_no_regular_file_is_not_replaced)
     cr_assert_eq(scratch_count(), 4);
 }
 
+/* What a writer that was killed leaves, beside what only looks like it. */
+Test(file, leftovers_of_dead_writers_are_removed_and_nothing_else)
+{
+    static const char *const others[] = {".backprop-0123456789abcde.tmp",  ".backprop-0123456789abcdef.tmpx",
+                                         ".backprop-0123456789ABCDEF.tmp", "backprop-0123456789abcdef.tmp",
+                                         ".backprop-0123456789abcdeg.tmp", ".backprop-0123456789abcdef0.tmp"};
+    bp_replacement living;
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        scratch_write(others[i], "x", 1);
+    cr_assert_eq(mkdir(".backprop-aaaaaaaaaaaaaaaa.tmp", 0700), 0);
+    cr_assert_eq(symlink(others[0], ".backprop-bbbbbbbbbbbbbbbb.tmp"), 0);
+    size_t before = scratch_count();
+    cr_assert_eq(bp_replacement_begin(&living, "living", NULL), BP_OK);
+    for (unsigned i = 0; i < 500; i++) { /* more than a read of the directory gives at once */
+        char name[64];
+        snprintf(name, sizeof name, ".backprop-%016x.tmp", i);
+        scratch_write(name, "x", 1);
+    }
+    cr_assert_eq(bp_file_replace("file", NULL, 0, NULL), BP_OK);
+    cr_assert_eq(scratch_count(), before + 2, "%zu entries", scratch_count());
+    cr_assert_eq(bp_replacement_write(&living, "all", 3, NULL), BP_OK);
+    cr_assert_eq(bp_file_replace("file", NULL, 0, NULL), BP_OK);
+    cr_assert_eq(bp_replacement_commit(&living, NULL), BP_OK);
+    cr_assert_eq(bp_file_replace("file", NULL, 0, NULL), BP_OK);
+    cr_assert_eq(scratch_count(), before + 2);
+    rmdir(".backprop-aaaaaaaaaaaaaaaa.tmp");
+}
+
 Test(file, a_missing_directory_is_told_by_the_system)
 {
     bp_error error;
