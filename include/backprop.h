@@ -793,7 +793,8 @@ typedef struct bp_progress {
 } bp_progress;
 
 /* Both may be NULL; a non-zero answer stops the fit as bp_trainer_cancel does. `epoch` is called after each epoch, `pause`
- * after every pause_steps steps or pause_seconds seconds (0: not by this). Both may call bp_trainer_checkpoint. */
+ * after every pause_steps steps or pause_seconds seconds (0: not by this), but never with lbfgs and rprop, whose update ends an
+ * epoch. Both may call bp_trainer_checkpoint. */
 typedef struct bp_callbacks {
     void *context;
     int (*epoch)(void *context, const bp_progress *progress);

@@ -100,6 +100,8 @@ static int check_pairs(const bp_arguments *arguments)
     if (arguments->settings.group[0] && (arguments->option[BP_OPTION_VALIDATION] || arguments->settings.validation_split == 0))
         return bp_say_usage(arguments->command,
                             "--group has no effect where no rows are split; --ignore-columns leaves a column out");
+    if (arguments->option[BP_OPTION_LOG_EVERY] && bp_settings_full_batch(&arguments->settings))
+        return bp_say_usage(arguments->command, "--log-every has no effect with lbfgs and rprop: an iteration is an epoch");
     return bp_train_check_validation(arguments, arguments->option[BP_OPTION_VALIDATION] != NULL);
 }
 

@@ -59,7 +59,7 @@ void bp_run_decide(bp_run *run, uint64_t step, size_t m)
     if (!run->trainer->group.last)
         return;
     bp_phase_begin_update(run->trainer, run->trainer->plan.split ? 1 : m, 0.0);
-    if (!run->in_fit || run->trainer->plan.searches) /* a line search is not left in its middle */
+    if (!run->in_fit || run->trainer->plan.full) /* the epoch's end comes next, or the line search is in its middle */
         return;
     if (atomic_load_explicit(&run->trainer->cancelled, memory_order_relaxed) || pause_is_due(run, step))
         run->stop = true;

@@ -177,6 +177,21 @@ Test(checkpoint, of_a_full_batch_method_goes_on_to_the_same_bits, .init = scratc
     }
 }
 
+/* A checkpoint of the update's last step would lack what the epoch's end makes of it. */
+Test(checkpoint, of_a_full_batch_method_is_of_an_epochs_end, .init = scratch_begin, .fini = scratch_end)
+{
+    for (bp_optimizer method = BP_LBFGS; method <= BP_RPROP; method++) {
+        problem p = subject(method, 0);
+        p.settings.weight_decay = 0.01;
+        session s = session_begin(&p);
+        s.stop_at = 2; /* steps; no pause asks */
+        cr_assert_eq(fit(&s, NULL, NULL), BP_OK);
+        cr_assert_eq(scratch_count(), 0);
+        session_end(&s);
+        problem_free(&p);
+    }
+}
+
 Test(checkpoint, of_every_step_goes_on_to_the_same_bits, .init = scratch_begin, .fini = scratch_end)
 {
     check_every_step(BP_SGD, 0, BP_F32);
