@@ -72,7 +72,8 @@ need_packages() {
     fi
 }
 
-# build_in DIRECTORY CMAKE-OPTION...: configures and builds there; a directory keeps the generator that it began with.
+# build_in DIRECTORY CMAKE-OPTION...: configures and builds there, all or ${build_targets[@]}; a directory keeps the generator that it
+# began with.
 build_in() {
     local directory=$1 generator=()
     shift
@@ -85,5 +86,5 @@ build_in() {
         cat "$directory/configure.log" >&2
         fail "cmake could not configure $directory"
     }
-    cmake --build "$directory" --parallel "$(nproc)"
+    cmake --build "$directory" --parallel "$(nproc)" ${build_targets:+--target "${build_targets[@]}"}
 }

@@ -39,8 +39,7 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"target-file", "categorical", "header",  "delimiter", "decimal",
-                                       "missing",     "max-index",   "threads", NULL};
+static const char *const settings[] = {"target-file", "categorical", "header", "delimiter", "decimal", "missing", "threads", NULL};
 static const bp_option_id options[] = {BP_OPTION_OUTPUT_BPD, BP_OPTION_QUIET, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_pack = {"pack",  "DATA", "raw data as a .bpd file, which is read quickly, and in parts", 1, 1, settings,

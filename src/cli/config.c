@@ -85,8 +85,12 @@ static bool read_line(bp_arguments *arguments, const char *place, char *line, in
     if (equals)
         value = read_value(equals + 1);
     key = trim(line);
-    if (!*key)
+    if (!*key && !equals)
         return true;
+    if (!*key) {
+        *code = bp_say_usage(arguments->command, "%s: no key in front of '='", place);
+        return false;
+    }
     if (!value) {
         *code = bp_say_usage(arguments->command,
                              equals ? "%s: a quote is not closed, or text follows it" : "%s: expected 'key = value'", place);

@@ -150,6 +150,8 @@ Test(usage, mistakes_in_config_have_file_and_line)
     expect_usage("train d --config d.config", "d.config:1: 'config' belongs on the command line");
     write_text("e.config", "json = perhaps\n");
     expect_usage("train d --config e.config", "e.config:1: json: expected yes or no");
+    write_text("f.config", "= 3\n");
+    expect_usage("train d --config f.config", "f.config:1: no key in front of '='");
     run_program(3, "train d --config missing.config");
 }
 
