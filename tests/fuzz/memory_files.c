@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE /* memfd_create */
 #include "memory_files.h"
 
 #include <errno.h>
@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "file.h"
 #include "fuzz.h"
 
-enum { FILES = 8, OPEN = 16, FIRST_FD = 10000, DIRECTORY_FD = FIRST_FD + OPEN };
+enum { FILES = 8, OPEN = 16 };
 
 typedef struct memory_file {
     char name[300];
@@ -22,6 +24,7 @@ typedef struct memory_file {
 
 typedef struct open_file {
     memory_file *file; /* NULL: closed */
+    int fd;            /* a descriptor of the system's, with nothing behind it: the library may lock and double it */
     size_t at;
 } open_file;
 
@@ -63,26 +66,34 @@ static int fail(int number)
     return -1;
 }
 
+static open_file *opened_as(int fd)
+{
+    for (open_file *o = opened; o < opened + OPEN; o++)
+        if (o->file && o->fd == fd)
+            return o;
+    fuzz_die("descriptor %d is not open", fd);
+}
+
 static int memory_open(const char *path, int flags, mode_t mode)
 {
     memory_file *file = find(path);
     (void)mode;
 
     if (flags & O_DIRECTORY)
-        return DIRECTORY_FD;
+        return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* no file of the library's is there */
     if (flags & O_CREAT)
         file = take(path);
-    for (int i = 0; file && i < OPEN; i++)
-        if (!opened[i].file) {
-            opened[i] = (open_file){.file = file};
-            return FIRST_FD + i;
+    for (open_file *o = opened; file && o < opened + OPEN; o++)
+        if (!o->file) {
+            *o = (open_file){.file = file, .fd = memfd_create("fuzz", MFD_CLOEXEC)};
+            return o->fd;
         }
     return fail(file ? EMFILE : ENOENT);
 }
 
 static ssize_t memory_pread(int fd, void *buffer, size_t size, off_t offset)
 {
-    const memory_file *file = opened[fd - FIRST_FD].file;
+    const memory_file *file = opened_as(fd)->file;
 
     if ((size_t)offset >= file->size)
         return 0;
@@ -93,15 +104,16 @@ static ssize_t memory_pread(int fd, void *buffer, size_t size, off_t offset)
 
 static ssize_t memory_read(int fd, void *buffer, size_t size)
 {
-    ssize_t got = memory_pread(fd, buffer, size, (off_t)opened[fd - FIRST_FD].at);
+    open_file *o = opened_as(fd);
+    ssize_t got = memory_pread(fd, buffer, size, (off_t)o->at);
 
-    opened[fd - FIRST_FD].at += (size_t)got;
+    o->at += (size_t)got;
     return got;
 }
 
 static ssize_t memory_write(int fd, const void *bytes, size_t size)
 {
-    memory_file *file = opened[fd - FIRST_FD].file;
+    memory_file *file = opened_as(fd)->file;
     unsigned char *grown = realloc(file->own, file->size + size + 1);
 
     if (!grown)
@@ -120,12 +132,12 @@ static int memory_fsync(int fd)
 
 static void describe(const memory_file *file, struct stat *status)
 {
-    *status = (struct stat){.st_mode = S_IFREG | 0644, .st_size = (off_t)file->size};
+    *status = (struct stat){.st_mode = S_IFREG | 0644, .st_nlink = 1, .st_size = (off_t)file->size};
 }
 
 static int memory_fstat(int fd, struct stat *status)
 {
-    describe(opened[fd - FIRST_FD].file, status);
+    describe(opened_as(fd)->file, status);
     return 0;
 }
 
@@ -170,9 +182,10 @@ static int memory_unlink(const char *path)
 
 static int memory_close(int fd)
 {
-    if (fd != DIRECTORY_FD)
-        opened[fd - FIRST_FD].file = NULL;
-    return 0;
+    for (open_file *o = opened; o < opened + OPEN; o++)
+        if (o->file && o->fd == fd)
+            o->file = NULL;
+    return close(fd);
 }
 
 static const bp_file_calls calls = {
