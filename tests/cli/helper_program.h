@@ -22,6 +22,9 @@ const outcome *run_program(int code, const char *format, ...) __attribute__((for
 /* The same with something in front: variables, ulimit; "%s" is not replaced. */
 const outcome *run_program_after(const char *before, int code, const char *arguments);
 
+/* The same whatever the exit code: it is in the outcome. */
+const outcome *try_program_after(const char *before, const char *arguments);
+
 /* Starts it; finish_program waits, gives the exit code, and fills the outcome's texts. */
 pid_t start_program(const char *arguments);
 int finish_program(pid_t pid);
