@@ -294,12 +294,16 @@ typedef struct bp_settings {
     double alpha; /* rmsprop */
     double weight_decay;
     double l1;
-    double dropout;      /* p in [0, 1): in training each activation of a hidden layer is 0 with probability p, else divided by
+    double dropout;         /* p in [0, 1): in training each activation of a hidden layer is 0 with probability p, else divided by
                             1 - p, as by torch.nn.Dropout; evaluating and predicting leave it out */
-    double clip_norm;    /* 0: none; else a gradient (of all W and b together) whose 2-norm N is larger is multiplied by
+    double label_smoothing; /* e in [0, 1): a training step's targets are (1 - e) y + e / n with cross_entropy of n classes, as by
+                               torch.nn.CrossEntropyLoss, (1 - e) y + e / 2 with binary_cross_entropy: in bp_trainer_fit's training
+                               rows and its training loss, in _step, trainers_step and _loss. Metrics, the loss of validation rows
+                               and of bp_network_evaluate are without it */
+    double clip_norm;       /* 0: none; else a gradient (of all W and b together) whose 2-norm N is larger is multiplied by
                             clip_norm / (N + 1e-6), as by torch.nn.utils.clip_grad_norm_; before weight decay */
-    uint64_t batch_size; /* rows of a minibatch; 0: all */
-    uint64_t accumulate; /* minibatches of an update: J is the mean over all of their rows; an epoch's last may have fewer */
+    uint64_t batch_size;    /* rows of a minibatch; 0: all */
+    uint64_t accumulate;    /* minibatches of an update: J is the mean over all of their rows; an epoch's last may have fewer */
     uint64_t epochs;
     uint64_t patience; /* epochs without a better metric; 0: no early stopping */
     int32_t metric;    /* bp_metric */

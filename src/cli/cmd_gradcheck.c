@@ -214,10 +214,11 @@ static int run(bp_arguments *arguments)
     return code;
 }
 
-static const char *const settings[] = {"target",     "target-file", "ignore-columns", "categorical",    "header",      "delimiter",
-                                       "decimal",    "missing",     "scale",          "max-categories", "task",        "hidden",
-                                       "activation", "loss",        "huber-delta",    "quantile",       "init-scheme", "batch-size",
-                                       "seed",       "threads",     "exact-threads",  "gradient",       "isa",         NULL};
+static const char *const settings[] = {
+    "target",      "target-file", "ignore-columns",  "categorical", "header", "delimiter",  "decimal",
+    "missing",     "scale",       "max-categories",  "task",        "hidden", "activation", "loss",
+    "huber-delta", "quantile",    "init-scheme",     "batch-size",  "seed",   "threads",    "exact-threads",
+    "gradient",    "isa",         "label-smoothing", NULL};
 static const bp_option_id options[] = {BP_OPTION_LAYERS, BP_OPTION_THRESHOLD, BP_OPTION_ENTRIES, BP_OPTION_JSON,
                                        BP_OPTION_CONFIG, BP_OPTION_HELP,      BP_OPTIONS};
 

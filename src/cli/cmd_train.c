@@ -229,6 +229,7 @@ const char *const bp_training_keys[] = {"target",
                                         "gradient",
                                         "isa",
                                         "dropout",
+                                        "label-smoothing",
                                         "missing-targets",
                                         "memory",
                                         NULL};

@@ -116,6 +116,15 @@ static bp_status check_loss_shape(const bp_settings *settings, bp_error *error)
     return BP_OK;
 }
 
+static bp_status check_smoothing(const bp_settings *settings, bool entropy, bp_error *error)
+{
+    bool none = settings->loss == BP_LOSS_AUTO ? settings->task == BP_TASK_REGRESSION : !entropy;
+
+    if (none && bp_settings_given(settings, "label-smoothing"))
+        return bp_fail(error, BP_INVALID, "label-smoothing has no effect without a cross-entropy as loss");
+    return BP_OK;
+}
+
 static bp_status check_loss(const bp_settings *settings, bp_error *error)
 {
     bool entropy = settings->loss == BP_CROSS_ENTROPY || settings->loss == BP_BINARY_CROSS_ENTROPY;
@@ -129,6 +138,7 @@ static bp_status check_loss(const bp_settings *settings, bp_error *error)
     if ((settings->task == BP_TASK_BINARY || settings->task == BP_TASK_MULTICLASS) && settings->loss >= BP_ABSOLUTE_ERROR)
         return bp_fail(error, BP_INVALID,
                        "loss: absolute_error, huber, quantile and poisson are for numbers, and the task has classes");
+    BP_TRY(check_smoothing(settings, entropy, error));
     return check_loss_shape(settings, error);
 }
 

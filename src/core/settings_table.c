@@ -117,6 +117,8 @@ const bp_setting_entry bp_setting_table[] = {
      .max = 1, .below_max = true},
     {SHOW("l1", "F", "0", "added to the gradient of weights, not of biases: l1 times their sign", 1), FIELD(l1),
      .kind = BP_KIND_REAL, .max = 1e6},
+    {SHOW("label-smoothing", "F", "0", "share of a class target that is spread over all classes, with the cross-entropies", 1),
+     FIELD(label_smoothing), .kind = BP_KIND_REAL, .max = 1, .below_max = true},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

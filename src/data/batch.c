@@ -93,6 +93,17 @@ static void gather_y(const bp_kernels *kernels, const bp_examples *examples, con
         kernels->spread_f32(count, group, examples->outputs, panel, to);
 }
 
+/* The padding stays 0. */
+static void smooth(const bp_batch *batch, size_t outputs, size_t first, size_t count)
+{
+    for (size_t j = 0; j < outputs; j += 32)
+        for (size_t r = first; r < first + count; r++) {
+            float *y = batch->y + j / 32 * batch->panel + 32 * r;
+            for (size_t i = 0; i < bp_size_min(32, outputs - j); i++)
+                y[i] = batch->smoothing.keep * y[i] + batch->smoothing.add;
+        }
+}
+
 static void gather_weights(const bp_examples *examples, const uint64_t *rows, uint64_t first_row, size_t count, float *to)
 {
     for (size_t r = 0; r < count; r++)
@@ -122,6 +133,8 @@ void bp_batch_gather(const bp_batch *batch, const bp_kernels *kernels, const bp_
         if (batch->y)
             gather_y(kernels, examples, own, first_row + done, together, batch->panel, batch->y + 32 * place);
     }
+    if (batch->y && batch->smoothing.keep > 0.0f)
+        smooth(batch, examples->outputs, first, count);
     if (batch->weight)
         gather_weights(examples, rows, first_row, count, batch->weight + first);
 }

@@ -7,12 +7,19 @@
 #include "examples.h"
 #include "kernels.h"
 
+/* Label smoothing: y becomes keep y + add, a product and a sum rounded in f32. keep 0: y as it is. */
+typedef struct bp_smoothing {
+    float keep;
+    float add;
+} bp_smoothing;
+
 /* Where rows go: element (r, j) of x or y at j / 32 * panel + 32 r + j % 32. */
 typedef struct bp_batch {
     float *x;
     float *y;      /* NULL: no targets wanted */
     float *weight; /* [rows], NULL: not wanted */
     size_t panel;
+    bp_smoothing smoothing;
     bp_sparse_row *sparse; /* where sparse rows go as they are, [.]; x is then not looked at. NULL: their zeros are written out */
 } bp_batch;
 

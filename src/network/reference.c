@@ -220,10 +220,13 @@ void bp_reference_backward(bp_reference *reference)
 
 void bp_reference_take(bp_reference *reference, const float *x, const float *y)
 {
+    uint32_t n = reference->layer[reference->layers - 1].n;
     for (uint32_t i = 0; i < reference->layer[0].k; i++)
         reference->x[i] = (double)x[i];
-    for (uint32_t j = 0; y && j < reference->layer[reference->layers - 1].n; j++)
-        reference->y[j] = (double)y[j];
+    double classes = reference->loss == BP_CROSS_ENTROPY ? n : 2, e = reference->label_smoothing;
+
+    for (uint32_t j = 0; y && j < n; j++)
+        reference->y[j] = (1 - e) * (double)y[j] + e / classes;
 }
 
 double bp_reference_minibatch(bp_reference *reference, uint64_t m, const float *x, const float *y, const float *weight,

@@ -36,6 +36,7 @@ typedef struct bp_reference {
     uint32_t layers;
     bp_loss loss;
     double loss_shape;          /* huber's delta, 1 at first; quantile's q, 1/2 */
+    double label_smoothing;     /* e: targets become (1 - e) y + e / n, e / 2 with the logistic loss; 0 at first */
     size_t parameters;          /* weights and biases */
     double *parameter;          /* [parameters]: where every W and b lies */
     double *gradient;           /* [parameters]: where every dL_dW and dL_db lies */

@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "network.h"
 #include "reference.h"
+#include "settings.h"
 
 /* What is being checked, on what. */
 typedef struct check {
@@ -233,11 +234,14 @@ bp_status bp_gradcheck(bp_network *network, const bp_settings *settings, uint64_
                        uint64_t entries, const bp_allocator *allocator, bp_gradcheck_layer *layers, bp_error *error)
 {
     check c = {.settings = settings, .m = m, .x = x, .y = y, .allocator = bp_allocator_or_default(allocator)};
+    bp_settings full;
 
     if (!network || !settings || !x || !y || !layers || m == 0)
         return bp_fail(error, BP_INVALID,
                        "gradcheck needs a network, settings, x and y of at least one row, and room for its result");
     BP_TRY(bp_reference_of_network(network, &c.allocator, &c.reference, error));
+    bp_settings_complete(settings, &full);
+    c.reference->label_smoothing = full.label_smoothing;
     bp_status status = compare_in_arena(&c, network, entries, layers, error);
     bp_reference_free(c.reference);
     return status;

@@ -91,6 +91,18 @@ static void carve(bp_trainer *trainer, const bp_layout *layout, bp_arena *arena)
     carve_parts(trainer, layout, arena);
 }
 
+/* (1 - e) y + e / n, of a cross-entropy over n classes; the logistic one has two for each output. */
+static bp_status choose_smoothing(const bp_network *network, double e, bp_smoothing *smoothing, bp_error *error)
+{
+    uint32_t classes = network->loss == BP_CROSS_ENTROPY ? network->layout.layer[network->layout.layers - 1].n : 2;
+
+    if (e > 0.0 && network->loss != BP_CROSS_ENTROPY && network->loss != BP_BINARY_CROSS_ENTROPY)
+        return bp_fail(error, BP_INVALID, "label-smoothing is for cross-entropies, and the network's loss is none");
+    if (e > 0.0)
+        *smoothing = (bp_smoothing){(float)(1.0 - e), (float)(e / (double)classes)};
+    return BP_OK;
+}
+
 /* Fills what does not depend on where the trainer lies, in a struct of the caller's. */
 static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_settings *settings, bp_trainer *trainer, size_t *bytes,
                                         bp_error *error)
@@ -105,6 +117,7 @@ static BP_OUT_OF_LINE bp_status prepare(const bp_network *network, const bp_sett
     bp_settings_complete(settings, &trainer->settings);
     if (trainer->settings.batch_size == 0 && !bp_settings_full_batch(&trainer->settings))
         return bp_fail(error, BP_INVALID, "a batch-size of all rows must be given as their number");
+    BP_TRY(choose_smoothing(network, trainer->settings.label_smoothing, &trainer->smoothing, error));
     BP_TRY(bp_plan_make(&network->layout, &trainer->settings, NULL, &trainer->plan, error));
     trainer->weights =
         (bp_weights){.arithmetic = trainer->plan.arithmetic, .layout = &network->layout, .parameters = network->parameters};

@@ -101,12 +101,13 @@ typedef struct targets_work {
     double cost;
 } targets_work;
 
-static void gather_targets(const targets_work *work, bp_range rows)
+static void gather_targets(const targets_work *work, bp_range rows, bp_smoothing smoothing)
 {
     bp_trainer *trainer = work->trainer;
     bp_batch batch = {
         .y = trainer->pass.d[trainer->network->layout.layers],
         .weight = trainer->weight,
+        .smoothing = smoothing,
         .panel = bp_pass_panel(&trainer->pass),
     };
     bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, work->examples, NULL, rows.first, rows.first, rows.end - rows.first);
@@ -118,7 +119,7 @@ static void loss_rows(void *context, bp_member member)
     bp_trainer *trainer = work->trainer;
     bp_range rows = bp_team_range(member, trainer->rows, 1);
 
-    gather_targets(work, rows);
+    gather_targets(work, rows, trainer->smoothing);
     bp_loss_rows(trainer->plan.arithmetic.kernels, trainer->network->loss, trainer->network->loss_shape, outputs_of(trainer),
                  &trainer->pass, trainer->network->layout.layers, (bp_span){rows.first, rows.end - rows.first}, trainer->weight,
                  trainer->losses);
@@ -177,7 +178,7 @@ static void backward_rows(const backward_work *work, bp_member member)
     bp_span span = {rows.first, rows.end - rows.first};
 
     if (work->targets.examples)
-        gather_targets(&work->targets, rows);
+        gather_targets(&work->targets, rows, (bp_smoothing){0.0f, 0.0f});
     bp_backward(&trainer->weights, &trainer->pass, span, work->d_x != NULL, filled_strip(trainer, member));
     if (work->d_x)
         bp_pass_unpack(&trainer->pass, trainer->pass.d[0], span, layout->layer[0].k, work->d_x + rows.first * layout->layer[0].k);

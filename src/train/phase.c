@@ -46,6 +46,7 @@ static void gather(bp_trainer *trainer, const bp_pass *pass, bp_span span, size_
         .sparse = pass->sparse,
         .y = pass->d[trainer->network->layout.layers],
         .weight = trainer->weight + row - span.first,
+        .smoothing = trainer->smoothing,
         .panel = bp_pass_panel(pass),
     };
     const uint64_t *rows = minibatch->rows ? minibatch->rows + row : NULL;

@@ -24,9 +24,9 @@ static bp_tiny describe(const bp_trainer *trainer, bp_member member)
     };
 }
 
-static bool are_floats(const bp_examples *examples)
+static bool are_ready(const bp_trainer *trainer, const bp_examples *examples)
 {
-    return examples->x && examples->x_type == BP_TYPE_F32 && !examples->classes;
+    return !(trainer->smoothing.keep > 0.0f) && examples->x && examples->x_type == BP_TYPE_F32 && !examples->classes;
 }
 
 /* From row `row` of the minibatch on. */
@@ -45,12 +45,16 @@ static bp_tiny_rows rows_of(const bp_minibatch *minibatch, size_t row)
     };
 }
 
-/* Bytes and classes become floats first. */
+/* Bytes and classes become floats first, and targets smooth. */
 static bp_tiny_rows gathered(const bp_trainer *trainer, const bp_pass *pass, const bp_minibatch *minibatch, size_t row,
                              size_t count)
 {
     const uint64_t *rows = minibatch->rows ? minibatch->rows + row : NULL;
-    bp_batch batch = {.x = pass->a[0], .y = pass->d[2], .weight = trainer->weight + row, .panel = bp_pass_panel(pass)};
+    bp_batch batch = {.x = pass->a[0],
+                      .y = pass->d[2],
+                      .weight = trainer->weight + row,
+                      .smoothing = trainer->smoothing,
+                      .panel = bp_pass_panel(pass)};
 
     bp_batch_gather(&batch, trainer->plan.arithmetic.kernels, minibatch->examples, rows, minibatch->first + row, 0, count);
     return (bp_tiny_rows){.x = batch.x, .x_stride = BP_PANEL, .y = batch.y, .y_stride = BP_PANEL, .weight = batch.weight};
@@ -75,7 +79,7 @@ bool bp_tiny_rows_phase(bp_trainer *trainer, bp_member member, bp_range range, c
 {
     bp_tiny network = describe(trainer, member);
     bp_tiny_rows rows = rows_of(minibatch, range.first);
-    bool ready = are_floats(minibatch->examples), finite = true;
+    bool ready = are_ready(trainer, minibatch->examples), finite = true;
     size_t count;
 
     for (size_t row = range.first; row < range.end; row += count) {

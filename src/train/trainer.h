@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 
+#include "batch.h"
 #include "block_product.h"
 #include "gradient.h"
 #include "hash.h"
@@ -82,6 +83,8 @@ struct bp_trainer {
     bp_settings settings;
     bp_plan plan;
 
+    bp_smoothing smoothing; /* of targets, before the loss */
+
     bp_weights weights; /* the network's, and their copies */
     bool first_copied;  /* the first layer's for dL/dx are up to date */
     bp_moments moments; /* [layout.floats] each */
@@ -98,7 +101,7 @@ struct bp_trainer {
     double *losses;  /* [batch], w L of each row */
     bp_gradients gradients;
     bp_sparse_batch sparse; /* while a fit has sparse examples */
-    bp_slot *slot; /* [threads] */
+    bp_slot *slot;          /* [threads] */
 
     bp_group group;       /* the running minibatch's place in its update */
     bp_lbfgs lbfgs;       /* where the plan searches */

@@ -68,13 +68,19 @@ static float wanted_x(const subject *s, size_t row, size_t j)
     return s->examples.x_type == BP_TYPE_U8 ? (float)((double)s->bytes[row * STRIDE + j] / 255) : s->floats[row * STRIDE + j];
 }
 
+static float plain_y(const subject *s, size_t row, size_t j)
+{
+    if (!s->examples.classes)
+        return s->y[row * STRIDE + j];
+    return s->examples.outputs == 1 ? (float)s->classes[row] : (float)((size_t)s->classes[row] == j);
+}
+
 static float wanted_y(const subject *s, size_t row, size_t j)
 {
     if (j >= s->examples.outputs)
         return 0;
-    if (!s->examples.classes)
-        return s->y[row * STRIDE + j];
-    return s->examples.outputs == 1 ? (float)s->classes[row] : (float)((size_t)s->classes[row] == j);
+    float y = plain_y(s, row, j), keep = s->batch.smoothing.keep;
+    return keep > 0 ? keep * y + s->batch.smoothing.add : y;
 }
 
 /* The place of row r, or SIZE_MAX where nothing was to be written. */
@@ -153,6 +159,18 @@ Test(batch, classes_become_one_hot_and_two_become_a_number)
             s.classes[r] = (int32_t)((r * 29 + 31) % (outputs > 1 ? outputs : 2));
         s.examples.classes = s.classes;
         s.examples.y = NULL;
+        check_gather(&s, chosen, 0, 6);
+    }
+}
+
+Test(batch, targets_are_smoothed_and_their_padding_is_not)
+{
+    static subject s;
+
+    for (uint32_t outputs = 1; outputs <= WIDTH_MOST; outputs++) {
+        begin(&s, 3, outputs);
+        give_floats(&s);
+        s.batch.smoothing = (bp_smoothing){0.9f, 0.1f / (float)outputs};
         check_gather(&s, chosen, 0, 6);
     }
 }

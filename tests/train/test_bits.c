@@ -147,6 +147,20 @@ Test(bits, with_dropout_do_not_depend_on_them_either)
     check_option("dropout");
 }
 
+/* Many classes; several logistic outputs; a tiny network. */
+Test(bits, with_smooth_labels_do_not_depend_on_them_either)
+{
+    problem smooth[] = {
+        workload_problem(2), workload_problem(5),
+        problem_create(problem_settings((uint32_t[]){20}, 1, BP_TANH, BP_BINARY_CROSS_ENTROPY, BP_SGD), 9, 1, 130, 7)};
+
+    for (size_t i = 0; i < sizeof smooth / sizeof *smooth; i++) {
+        smooth[i].settings.label_smoothing = 0.1;
+        check_every_way(&smooth[i], smooth[i].examples, 3);
+        problem_free(&smooth[i]);
+    }
+}
+
 /* The tiny path has losses of its own. */
 Test(bits, of_every_loss_of_numbers_do_not_depend_on_them_either)
 {

@@ -22,9 +22,10 @@ static sample sample_for(bp_loss loss)
     return s;
 }
 
-static void check_pair(bp_activation activation, bp_loss loss)
+static void check_pair(bp_activation activation, bp_loss loss, double label_smoothing)
 {
     bp_settings settings = settings_for((uint32_t[]){7, 5}, 2, activation, loss);
+    settings.label_smoothing = label_smoothing;
     bp_network *network = network_with(&settings, INPUTS, OUTPUTS, NULL);
     sample s = sample_for(loss);
     bp_gradcheck_layer layer[3];
@@ -48,7 +49,13 @@ Test(gradcheck, finds_every_activation_and_loss_right)
 {
     for (bp_activation activation = BP_IDENTITY; activation <= BP_SOFTPLUS; activation++)
         for (bp_loss loss = BP_SQUARED_ERROR; loss <= BP_POISSON; loss++)
-            check_pair(activation, loss);
+            check_pair(activation, loss, 0);
+}
+
+Test(gradcheck, smooths_labels_on_both_sides)
+{
+    check_pair(BP_TANH, BP_CROSS_ENTROPY, 0.3);
+    check_pair(BP_TANH, BP_BINARY_CROSS_ENTROPY, 0.3);
 }
 
 /* 1-1-1 with z = 0 exactly: moving b changes sides, moving W does not since x = 0; the layer behind is smooth. */
