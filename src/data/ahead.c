@@ -8,6 +8,7 @@
 #include "error.h"
 #include "memory.h"
 #include "size.h"
+#include "team.h"
 
 typedef struct slot {
     void *bytes;
@@ -22,8 +23,9 @@ struct bp_ahead {
     size_t block_bytes;
     slot slots[BP_AHEAD_BLOCKS];
 
-    bool running; /* there is a thread */
-    bool held;    /* the caller has the oldest slot */
+    bool running;        /* there is a thread */
+    bool held;           /* the caller has the oldest slot */
+    unsigned generation; /* of the process that has the thread */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -154,6 +156,7 @@ bp_status bp_ahead_begin(bp_ahead *ahead, bp_rows rows, uint64_t first, bp_error
         return bp_fail_system(error, number, "%s: a thread to read ahead was refused", ahead->bpd->dataset->path);
     }
     ahead->running = true;
+    ahead->generation = bp_team_generation();
     return BP_OK;
 }
 
@@ -184,9 +187,18 @@ bp_status bp_ahead_next(bp_ahead *ahead, bp_ahead_block *result, bp_error *error
     return s->status;
 }
 
+/* In a child of fork there is no thread to be told, and the lock is as whoever had it left it. */
+static bool has_thread(const bp_ahead *ahead)
+{
+    return ahead->running && ahead->generation == bp_team_generation();
+}
+
 void bp_ahead_end(bp_ahead *ahead)
 {
-    if (!ahead->running)
+    bool there = has_thread(ahead);
+
+    ahead->running = false;
+    if (!there)
         return;
     pthread_mutex_lock(&ahead->lock);
     ahead->stop = true;
@@ -195,7 +207,6 @@ void bp_ahead_end(bp_ahead *ahead)
     pthread_join(ahead->thread, NULL);
     pthread_cond_destroy(&ahead->changed);
     pthread_mutex_destroy(&ahead->lock);
-    ahead->running = false;
 }
 
 void bp_ahead_free(bp_ahead *ahead)

@@ -33,7 +33,8 @@ bp_status bp_ahead_begin(bp_ahead *ahead, bp_rows rows, uint64_t first, bp_error
 /* The next block; the one before it is given back. What went wrong in reading it is told here. */
 bp_status bp_ahead_next(bp_ahead *ahead, bp_ahead_block *result, bp_error *error);
 
-/* Stops reading; may be called twice. */
+/* Stops reading; may be called twice. In a child of fork, which has no such thread, nothing is left to stop, and the caller asks for
+ * no more blocks. */
 void bp_ahead_end(bp_ahead *ahead);
 
 /* Ends, too. */

@@ -133,5 +133,5 @@ static double peak(size_t rounds, float *sink)
         total = v_add(total, sums[c]);
     v_store(seeds, total);
     *sink = seeds[0];
-    return 2.0 * CHAINS * VL * (double)rounds;
+    return 2.0 * (double)(CHAINS * VL) * (double)rounds;
 }

@@ -111,6 +111,7 @@ static bp_status run_pass(bp_fit *fit, bp_error *error)
     bp_fit_state *state = &trainer->fit;
 
     while (state->step < fit->steps) {
+        BP_TRY(bp_trainer_check(trainer, error)); /* a callback may have forked */
         BP_TRY(bp_fit_fetch(fit, error));
         bp_run run = bp_fit_run(fit);
         double since = bp_clock();
@@ -150,6 +151,7 @@ static bp_status run_epochs(bp_fit *fit, bp_error *error)
         BP_TRY(bp_fit_end_epoch(fit, error)); /* validation, early stopping, snapshot */
         if (bp_fit_tell_epoch(fit))
             return bp_fail(error, BP_CANCELLED, "training was stopped after epoch %llu", (unsigned long long)trainer->fit.epoch);
+        BP_TRY(bp_trainer_check(trainer, error));
     }
     bp_fit_keep_best(fit);
     return BP_OK;

@@ -109,7 +109,7 @@ Test(guest_threads, survives_a_fork)
     outcome *usual = outcome_usual(), *o;
     problem p = outcome_problem(2);
     handles h = handles_create(&p);
-    int result;
+    int result = 1;
 
     o = outcome_of(&h); /* the team's threads exist now, and are not in the child */
     fflush(NULL);

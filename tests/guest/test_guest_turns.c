@@ -166,7 +166,7 @@ Test(guest_turns, of_the_parent_are_refused_in_a_child_and_its_own_are_not)
 {
     problem p = subject();
     crowd wanted, parents;
-    int result;
+    int result = 1;
 
     usual(&wanted, &p);
     crowd_create(&parents, &p);

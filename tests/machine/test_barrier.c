@@ -1,6 +1,7 @@
 /* Nobody passes the barrier before all have come, whether they spin or sleep.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdio.h>
