@@ -12,8 +12,8 @@ typedef struct kind {
 } kind;
 
 static const kind kinds[] = {
-    {NULL, NULL},           {"clip-norm", "0.05"}, {"accumulate", "3"},    {"dropout", "0.25"},   {"optimizer", "lbfgs"},
-    {"optimizer", "rprop"}, {"precision", "bf16"}, {"batch-size", "full"}, {"shuffle", "blocks"}, {"l1", "0.001"},
+    {NULL, NULL},           {"clip-norm", "0.05"}, {"accumulate", "3"},   {"dropout", "0.25"}, {"optimizer", "lbfgs"},
+    {"optimizer", "rprop"}, {"precision", "bf16"}, {"shuffle", "blocks"}, {"l1", "0.001"},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -52,6 +52,7 @@ __attribute__((format(printf, 1, 2))) void plain_log(const char *format, ...);
 #define cr_assert_gt(A, B, ...) PLAIN_CHECK(true, (A) > (B), __VA_ARGS__)
 #define cr_assert_geq(A, B, ...) PLAIN_CHECK(true, (A) >= (B), __VA_ARGS__)
 #define cr_assert_str_eq(A, B, ...) PLAIN_CHECK(true, strcmp(A, B) == 0, __VA_ARGS__)
+#define cr_assert_str_neq(A, B, ...) PLAIN_CHECK(true, strcmp(A, B) != 0, __VA_ARGS__)
 #define cr_assert_arr_eq(A, B, SIZE, ...) PLAIN_CHECK(true, memcmp(A, B, SIZE) == 0, __VA_ARGS__)
 #define cr_assert_float_eq(A, B, EPSILON, ...) PLAIN_CHECK(true, fabs((double)((A) - (B))) <= (double)(EPSILON), __VA_ARGS__)
 #define cr_assert_fail(...) PLAIN_CHECK(true, false, __VA_ARGS__)
