@@ -217,8 +217,8 @@ Test(guest_fork, in_a_callback_ends_the_childs_fit_with_a_status)
 
 /* ------------------------------------------------------------------------------------------------- the thread that reads */
 
-/* Five blocks of 8,192 rows, and memory for less than the three that are read ahead. */
-enum { LONG_ROWS = 5 * 8192 - 100 };
+/* Twelve blocks of 8,192 rows, with memory for one or two: the reader is waiting for room when the first callbacks come. */
+enum { LONG_ROWS = 12 * 8192 - 100 };
 
 static void write_long_file(void)
 {
@@ -260,7 +260,7 @@ Test(guest_fork, while_a_file_is_read_ahead_does_not_wait_for_the_reader)
     cr_assert_eq(bp_encoder_apply(encoder, dataset, 1, NULL, &examples, &error), BP_OK, "%s", error.text);
     p.settings.shuffle = BP_SHUFFLE_BLOCKS;
     p.settings.epochs = 2;
-    for (uint64_t pause_steps = 0; pause_steps < 500; pause_steps += 99)
+    for (uint64_t pause_steps = 0; pause_steps < 500; pause_steps += 199)
         check_callback(examples, &p, pause_steps, usual);
     bp_examples_free(examples);
     bp_encoder_free(encoder);

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "team.h"
+
 /* The compiler may know neither the number nor that the memory is lost. */
 static volatile int one = 1;
 
@@ -26,4 +28,39 @@ Test(planted, a_leak)
     void *volatile lost = malloc(100);
     cr_assert_not_null(lost);
     lost = NULL;
+}
+
+static volatile int jump;
+
+Test(planted, a_jump_by_what_was_never_written)
+{
+    int *volatile memory = malloc(100 * sizeof *memory);
+    cr_assert_not_null(memory);
+    if (memory[50 + one])
+        jump++;
+    free(memory);
+}
+
+static volatile int given[2], taken[2];
+
+/* Each member reads what the other writes: a race, but behind the barrier. */
+static void exchange(void *with_barrier, bp_member member)
+{
+    given[member.index] = one;
+    if (with_barrier)
+        bp_team_barrier(member);
+    taken[member.index] = given[1 - member.index];
+}
+
+Test(planted, a_race_of_a_team)
+{
+    bp_team_run(2, exchange, NULL);
+}
+
+/* No fault, which a detector that did not understand the barrier would report. */
+Test(planted, no_race_behind_a_barrier)
+{
+    int barrier = 1;
+
+    bp_team_run(2, exchange, &barrier);
 }
