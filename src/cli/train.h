@@ -46,7 +46,8 @@ typedef struct bp_train {
     bp_progress first;    /* as soon as it does: where a resumed one began */
     bp_metrics validation_metrics;
     bp_metrics test_metrics;
-    bp_progress saved; /* at the last checkpoint */
+    bp_progress saved;   /* at the last checkpoint */
+    double save_seconds; /* that it took */
     bp_status save_status;
     bp_error save_error;
     FILE *log;          /* NULL: none, or none any more */

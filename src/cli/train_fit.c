@@ -1,9 +1,11 @@
 /* The fit: checkpoints and progress on the way, and what is left of it when it ends early.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "interrupt.h"
@@ -13,6 +15,20 @@
 
 /* ----------------------------------------------------------------------------------------------------- on the way */
 
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* By itself, saving takes 1 % of the time at most: 60 s become more where the disk is slow or the network large. */
+static double seconds_between(const bp_train *train)
+{
+    double least = train->arguments->option[BP_OPTION_CHECKPOINT_EVERY] ? 0 : 100 * train->save_seconds;
+    return train->every.seconds > least ? train->every.seconds : least;
+}
+
 static bool is_due(const bp_train *train, const bp_progress *progress)
 {
     const bp_every *every = &train->every;
@@ -21,19 +37,22 @@ static bool is_due(const bp_train *train, const bp_progress *progress)
         return progress->epoch >= train->saved.epoch + every->epochs;
     if (every->steps)
         return progress->step >= train->saved.step + every->steps;
-    return progress->seconds >= train->saved.seconds + every->seconds;
+    return progress->seconds >= train->saved.seconds + seconds_between(train);
 }
 
-/* A checkpoint that cannot be saved ends the run: whoever asked for it relies on it. */
+/* A checkpoint that cannot be saved ends the run: whoever asked for it relies on it. One of numbers that are not finite is refused,
+ * and the fit itself will end with them, at the epoch's end if not before. */
 static bool save_if_due(bp_train *train, const bp_progress *progress)
 {
     const char *path = train->arguments->option[BP_OPTION_CHECKPOINT];
 
     if (!path || !is_due(train, progress))
         return true;
+    double began = seconds_now();
     train->saved = *progress;
     train->save_status = bp_trainer_checkpoint(train->trainer, path, &train->save_error);
-    return train->save_status == BP_OK;
+    train->save_seconds = seconds_now() - began;
+    return train->save_status == BP_OK || train->save_status == BP_DIVERGED;
 }
 
 static int follow(void *context, const bp_progress *progress)

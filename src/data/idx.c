@@ -128,7 +128,9 @@ static bp_status convert_reals(const char *path, const idx_header *header, unsig
             memcpy(bytes + at, &number, sizeof number);
         }
         if (isinf(number))
-            return bp_fail_offset(error, path, header->elements.begin + at, "an infinite number");
+            return bp_fail_offset(error, path, header->elements.begin + at, "row %zu, column %zu: an infinite number",
+                                  at / header->element / header->elements.columns + 1,
+                                  at / header->element % header->elements.columns + 1);
     }
     return BP_OK;
 }

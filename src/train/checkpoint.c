@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "overflow.h"
 #include "safetensors.h"
 #include "trainer.h"
 
@@ -203,6 +204,7 @@ bp_status bp_trainer_checkpoint(const bp_trainer *trainer, const char *path, bp_
         return bp_fail(error, BP_DIVERGED, "%s: a fit that has diverged leaves nothing to go on from", path);
     if (trainer->plan.full && trainer->fit.step > 0) /* what the update has left for the epoch's end is in no block */
         return bp_fail(error, BP_INVALID, "%s: an epoch's end has failed, and has to be reached before a checkpoint", path);
+    BP_TRY(bp_overflow_check(trainer, error));
     texts *text = bp_allocate(&trainer->allocator, sizeof *text);
     if (!text)
         return bp_fail(error, BP_NO_MEMORY, "%s: a checkpoint's texts: %zu bytes were refused", path, sizeof *text);

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "feed.h"
+#include "finite.h"
 #include "size.h"
 #include "statistics.h"
 
@@ -88,18 +89,58 @@ static void add_row(bp_hash *hash, const bp_examples *examples, uint64_t row)
         bp_hash_add(hash, &examples->weight[row], sizeof *examples->weight);
 }
 
-static void add_rows(bp_hash *hash, const bp_examples *examples, bp_rows rows)
+/* A row's inputs as floats, where they are: all of them, or the entries of a sparse row. */
+static const float *floats_of(const bp_examples *examples, uint64_t row, size_t *count)
 {
-    for (uint64_t i = 0; i < rows.count; i++)
-        add_row(hash, examples, rows.index ? rows.index[i] : i);
+    *count = examples->x_type == BP_TYPE_F32 ? examples->inputs : 0;
+    if (!examples->sparse.first)
+        return (const float *)(const void *)((const unsigned char *)examples->x + row * examples->x_stride);
+    bp_sparse_row entries = bp_examples_sparse_row(examples, row);
+    *count = entries.count;
+    return entries.value;
 }
 
+static bp_status refuse(const char *what, uint64_t row, const char *kind, uint64_t column, float value, bp_error *error)
+{
+    return bp_fail(error, BP_INVALID, "%s row %llu, %s %llu: %g, where a finite number is needed", what,
+                   (unsigned long long)row + 1, kind, (unsigned long long)column + 1, (double)value);
+}
+
+/* Rows are read here before any training, and are in cache. */
+static bp_status check_row(const bp_examples *examples, uint64_t row, const char *what, bp_error *error)
+{
+    size_t count;
+    const float *x = floats_of(examples, row, &count), *y = examples->classes ? NULL : examples->y;
+
+    if (!bp_all_finite(x, count))
+        for (size_t i = 0; i < count; i++)
+            if (!bp_all_finite(x + i, 1))
+                return refuse(what, row, "input", examples->sparse.first ? bp_examples_sparse_row(examples, row).column[i] : i,
+                              x[i], error);
+    for (size_t j = 0; y && j < examples->outputs; j++)
+        if (!bp_all_finite(y + row * examples->y_stride + j, 1))
+            return refuse(what, row, "target", j, y[row * examples->y_stride + j], error);
+    return BP_OK;
+}
+
+static bp_status add_rows(bp_hash *hash, const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
+{
+    for (uint64_t i = 0; i < rows.count; i++) {
+        uint64_t row = rows.index ? rows.index[i] : i;
+        add_row(hash, examples, row);
+        BP_TRY(check_row(examples, row, what, error));
+    }
+    return BP_OK;
+}
+
+/* What comes out of an encoder is finite. */
 static bp_status add_segments(bp_hash *hash, bp_feed *feed, bp_rows rows, bp_error *error)
 {
     BP_TRY(bp_feed_begin(feed, rows, 0, error));
     for (uint64_t done = 0; done < rows.count; done += feed->segment.rows) {
         BP_TRY(bp_feed_next(feed, feed->segment.rows, error));
-        add_rows(hash, &feed->segment, (bp_rows){NULL, feed->segment.rows});
+        for (uint64_t row = 0; row < feed->segment.rows; row++)
+            add_row(hash, &feed->segment, row);
     }
     return BP_OK;
 }
@@ -115,7 +156,7 @@ static bp_status add_pages(bp_hash *hash, const bp_examples *examples, bp_rows r
     return status;
 }
 
-static bp_status add_examples(bp_hash *hash, const bp_examples *examples, bp_rows rows, bp_error *error)
+static bp_status add_examples(bp_hash *hash, const bp_examples *examples, bp_rows rows, const char *what, bp_error *error)
 {
     uint64_t shape[] = {rows.count,
                         examples->inputs,
@@ -128,8 +169,7 @@ static bp_status add_examples(bp_hash *hash, const bp_examples *examples, bp_row
     bp_hash_add(hash, &examples->x_divisor, sizeof examples->x_divisor);
     if (examples->pages)
         return add_pages(hash, examples, rows, error);
-    add_rows(hash, examples, rows);
-    return BP_OK;
+    return add_rows(hash, examples, rows, what, error);
 }
 
 bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
@@ -138,9 +178,9 @@ bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, con
     bp_hash hash;
 
     bp_hash_begin(&hash);
-    BP_TRY(add_examples(&hash, training, training_rows, error));
+    BP_TRY(add_examples(&hash, training, training_rows, "training", error));
     if (validation)
-        BP_TRY(add_examples(&hash, validation, validation_rows, error));
+        BP_TRY(add_examples(&hash, validation, validation_rows, "validation", error));
     bp_hash_digits(&hash, digits);
     return BP_OK;
 }

@@ -8,7 +8,8 @@
 #include "hash.h"
 
 /* XXH3-128 over shapes, then over x, y and weight of the chosen rows, in order; validation may be NULL. Bytes are hashed
- * as they lie in memory, so all machines must be little-endian, as those of backprop are. */
+ * as they lie in memory, so all machines must be little-endian, as those of backprop are.
+ * BP_INVALID for an input or target that is not finite: this is the one look at all rows before a fit. */
 bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
                          char digits[BP_HASH_DIGITS + 1], bp_error *error);
 

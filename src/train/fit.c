@@ -11,6 +11,7 @@
 #include "fingerprint.h"
 #include "float_state.h"
 #include "metric.h"
+#include "overflow.h"
 #include "sampler.h"
 #include "size.h"
 #include "split_step.h"
@@ -363,6 +364,7 @@ bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
     bp_trainer *trainer = fit->trainer;
     bp_fit_state *state = &trainer->fit;
 
+    BP_TRY(bp_overflow_check(trainer, error));
     /* First what may fail: a fit called again then ends the same epoch. */
     if (fit->validation)
         BP_TRY(bp_evaluate_watched(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,

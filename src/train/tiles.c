@@ -4,28 +4,12 @@
  * and then what another has left. Whoever makes a tile makes the same bits.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
+#include "finite.h"
 #include "grid.h"
 #include "size.h"
 #include "split_step.h"
 #include "tiny.h"
 #include "trainer.h"
-
-/* A weight that is not finite makes every product with dense x NaN, and its loss tells; with sparse x no row may have its column. */
-static bool are_finite(const float *numbers, size_t count)
-{
-    uint32_t bits[BP_PANEL], carry[BP_PANEL] = {0}, any = 0;
-
-    for (size_t row = 0; row < count; row += BP_PANEL) {
-        memcpy(bits, numbers + row, sizeof bits);
-        for (size_t i = 0; i < BP_PANEL; i++) /* the largest exponent carries into the sign */
-            carry[i] |= (bits[i] & 0x7f800000u) + 0x00800000u;
-    }
-    for (size_t i = 0; i < BP_PANEL; i++)
-        any |= carry[i];
-    return !(any & 0x80000000u);
-}
 
 /* An update without a gradient that would change nothing. */
 static bool is_idle(const bp_trainer *trainer)
@@ -43,7 +27,9 @@ static bool update_lines(bp_trainer *trainer, const bp_tile *tile, const bp_upda
     bool bad = bp_optimizer_update(trainer->plan.arithmetic.kernels, (bp_optimizer)trainer->settings.optimizer, &trainer->moments,
                                    weights, tile->w + at, floats, w, tile->dW + at);
 
-    return bad || (bp_gradients_are_sparse(&trainer->gradients, tile->layer) && !are_finite(w, floats));
+    /* A weight that is not finite makes every product with dense x NaN, and its loss tells; with sparse x no row may have its
+     * column. */
+    return bad || (bp_gradients_are_sparse(&trainer->gradients, tile->layer) && !bp_all_finite(w, floats));
 }
 
 static bool update_weights(bp_trainer *trainer, const bp_tile *tile, const bp_update *weights)

@@ -194,6 +194,29 @@ Test(results, divergence_is_told_and_leaves_the_older_model)
     cr_assert(exists("model.diverged"));
 }
 
+/* The older model stays, the network of the last epoch's end is whole, and a run that is resumed diverges again. */
+Test(results, a_rate_a_thousand_times_too_high_ends_as_divergence)
+{
+    static const char *const ways[] = {"--optimizer sgd", "--optimizer sgd --accumulate 2 --momentum 0.5",
+                                       "--optimizer sgd --checkpoint state --checkpoint-every 1steps",
+                                       "--optimizer sgd --loss poisson"};
+
+    write_values("data.csv", 400, 1);
+    write_text("model", "old");
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        run_program(4, "train data.csv --target y --learning-rate 10 %s -o model", ways[i]);
+        cr_assert(strstr(last_outcome()->err, "backprop: step "), "%s: %s", ways[i], last_outcome()->err);
+        cr_assert(exists("model.diverged"), "%s", ways[i]);
+        run_program(0, "evaluate model.diverged data.csv");
+        unlink("model.diverged");
+    }
+    run_program(4, "train data.csv --target y --learning-rate 10 %s -o model --resume", ways[2]);
+    size_t size;
+    unsigned char *bytes = scratch_read("model", &size);
+    cr_assert(size == 3 && memcmp(bytes, "old", 3) == 0);
+    free(bytes);
+}
+
 Test(results, a_full_disk_leaves_the_older_file)
 {
     write_classes("data.csv", 100, 1);

@@ -186,4 +186,5 @@ Test(idx, an_infinite_number_is_refused)
     write_idx("a.idx", 0x0D, 1, (uint32_t[]){2}, "\x3F\x80\0\0\x7F\x80\0\0", 8);
     cr_assert_eq(bp_dataset_read("a.idx", with(NULL), 1, NULL, &dataset, &error), BP_BAD_FILE);
     cr_assert_eq(error.offset, 12);
+    cr_assert(strstr(error.text, "row 2, column 1: an infinite number"), "%s", error.text);
 }

@@ -243,3 +243,145 @@ Test(divergence, the_first_layer_is_named_where_several_are_not_finite)
             problem_free(&p);
         }
 }
+
+static bp_status fit_once(const problem *p, bp_error *error, bool *kept)
+{
+    bp_network *network = problem_network(p);
+    bp_trainer *trainer = problem_trainer(p, network);
+    float *first = problem_parameters(network);
+    bp_status status = bp_trainer_fit(trainer, NULL, p->examples, (bp_rows){0}, NULL, (bp_rows){0}, NULL, NULL, error);
+
+    *kept = holds(network, first);
+    free(first);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    return status;
+}
+
+/* Gradients are finite, and what the only step makes of them is not: no later loss could tell. */
+Test(divergence, of_an_updates_own_numbers_is_found_at_the_epochs_end)
+{
+    static const struct {
+        int32_t optimizer;
+        float target;
+        double rate, momentum;
+    } cases[] = {{BP_SGD, 1e35f, 1e6, 0},
+                 {BP_SGD, 1e35f, 1e6, 0.9},
+                 {BP_ADAM, 1e25f, 0.001, 0},
+                 {BP_ADAMW, 1e25f, 0.001, 0},
+                 {BP_RMSPROP, 1e25f, 0.001, 0.5}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        problem p = subject(cases[i].rate, 2);
+        bp_error error;
+        bool kept;
+        p.settings.optimizer = cases[i].optimizer;
+        p.settings.momentum = cases[i].momentum;
+        p.settings.batch_size = ROWS;
+        p.settings.epochs = 1;
+        for (size_t at = 0; at < ROWS * 2; at++)
+            p.y[at] = cases[i].target;
+        cr_assert_eq(fit_once(&p, &error, &kept), BP_DIVERGED, "case %zu", i);
+        cr_assert(error.step == 1 && error.layer >= 1 && strstr(error.text, "update of layer"), "case %zu: %s", i, error.text);
+        cr_assert(kept, "case %zu: the network is not that before the fit", i);
+        problem_free(&p);
+    }
+}
+
+/* The first evaluation has nothing to step back to. */
+Test(divergence, of_full_batch_methods_is_told_where_there_is_no_way_back)
+{
+    for (bp_optimizer method = BP_LBFGS; method <= BP_RPROP; method++) {
+        problem p = subject(0, 2);
+        bp_error error;
+        bool kept;
+        p.settings.optimizer = (int32_t)method;
+        for (size_t at = 0; at < ROWS * 5; at++)
+            p.x[at] *= 1e20f;
+        cr_assert_eq(fit_once(&p, &error, &kept), BP_DIVERGED, "method %d", (int)method);
+        cr_assert(kept && error.step == 1 && error.layer >= 1, "%s", error.text);
+        problem_free(&p);
+    }
+}
+
+static bool all_finite(const bp_network *network)
+{
+    float *now = problem_parameters(network);
+    bool finite = true;
+
+    for (uint64_t i = 0; i < bp_network_parameters(network); i++)
+        finite = finite && isfinite(now[i]);
+    free(now);
+    return finite;
+}
+
+/* Rate by default, a thousand times. Whatever comes of it is finite or told; true where it was told. */
+static bool check_high_rate(bp_optimizer optimizer, bp_loss loss, bool split)
+{
+    bp_settings settings = problem_settings((uint32_t[]){33, 7}, 2, BP_RELU, loss, optimizer);
+    bp_error error;
+
+    settings.batch_size = BATCH;
+    settings.epochs = MOST;
+    settings.learning_rate = optimizer == BP_SGD ? 10 : 1;
+    settings.clip_norm = split ? 10 : 0;
+    settings.accumulate = split ? 2 : 1;
+    problem p = problem_create(settings, 5, 2, ROWS, 31);
+    for (size_t at = 0; loss == BP_POISSON && at < ROWS * 2; at++)
+        p.y[at] = fabsf(p.y[at]);
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    history h = {.network = network, .parameters = {problem_parameters(network)}};
+    bp_status status = fit(&p, trainer, &h, NULL, &error);
+    cr_assert(status == BP_OK || status == BP_DIVERGED, "%s", error.text);
+    cr_assert(all_finite(network) && holds(network, h.parameters[h.epochs]), "optimizer %d, loss %d: not the last epoch's end",
+              (int)optimizer, (int)loss);
+    cr_assert(status == BP_OK || error.step > 0, "%s", error.text);
+    for (uint64_t i = 0; i <= h.epochs; i++)
+        free(h.parameters[i]);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+    return status == BP_DIVERGED;
+}
+
+Test(divergence, of_a_rate_a_thousand_times_too_high_is_told_or_all_is_finite)
+{
+    static const bp_optimizer optimizers[] = {BP_SGD, BP_RMSPROP, BP_ADAM, BP_ADAMW};
+    static const bp_loss losses[] = {BP_SQUARED_ERROR, BP_ABSOLUTE_ERROR,      BP_HUBER, BP_QUANTILE, BP_POISSON,
+                                     BP_CROSS_ENTROPY, BP_BINARY_CROSS_ENTROPY};
+    bool told[4][7];
+
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 7; j++) {
+            told[i][j] = check_high_rate(optimizers[i], losses[j], false);
+            check_high_rate(optimizers[i], losses[j], true);
+        }
+    cr_assert(told[0][0], "sgd, squared error");
+    cr_assert(told[0][4], "sgd, poisson");
+}
+
+static void check_refused(const problem *p, const char *text)
+{
+    bp_error error;
+    bool kept;
+
+    cr_assert_eq(fit_once(p, &error, &kept), BP_INVALID);
+    cr_assert(kept && strstr(error.text, text), "\"%s\" does not say \"%s\"", error.text, text);
+}
+
+Test(divergence, has_no_chance_where_borrowed_numbers_are_not_finite)
+{
+    static const float values[] = {NAN, INFINITY, -INFINITY};
+
+    for (size_t v = 0; v < 3; v++) {
+        problem p = subject(0.01, 2);
+        float kept = p.x[6 * 5 + 2];
+        p.x[6 * 5 + 2] = values[v];
+        check_refused(&p, "training row 7, input 3: ");
+        p.x[6 * 5 + 2] = kept;
+        p.y[ROWS * 2 - 1] = values[v];
+        check_refused(&p, "training row 40, target 2: ");
+        problem_free(&p);
+    }
+}
