@@ -78,7 +78,7 @@ static void fit(subject *s)
     bp_array of_x = {.data = x, .type = BP_TYPE_F32, .rows = ROWS, .columns = INPUTS};
     bp_array of_y = {.data = y, .type = BP_TYPE_F32, .rows = ROWS, .columns = OUTPUTS};
 
-    check(bp_settings_init(&settings, sizeof settings), NULL);
+    bp_settings_init(&settings, sizeof settings);
     check(bp_settings_set(&settings, "hidden", "1024,1024,1024", &error), &error);
     check(bp_settings_set(&settings, "loss", "cross_entropy", &error), &error);
     check(bp_examples_borrow(&of_x, &of_y, NULL, NULL, &examples, &error), &error);
