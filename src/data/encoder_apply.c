@@ -19,7 +19,7 @@ static bp_destination carve(const bp_bound *a, bp_arena *arena)
 {
     size_t rows = (size_t)a->dataset->rows;
     bool classed = a->encoder->class_count > 0;
-    bp_destination to;
+    bp_destination to = {.from = 0};
 
     to.x = bp_arena_take(arena, a->borrow || a->sparse ? 0 : rows, a->encoder->inputs * sizeof *to.x);
     to.y = bp_arena_take(arena, a->with_targets && !classed ? rows : 0, a->encoder->target_count * sizeof *to.y);
@@ -28,7 +28,6 @@ static bp_destination carve(const bp_bound *a, bp_arena *arena)
     to.first = bp_arena_take(arena, a->sparse ? rows + 1 : 0, sizeof *to.first);
     to.column = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.column);
     to.value = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.value);
-    to.spread = NULL;
     return to;
 }
 
