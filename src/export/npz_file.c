@@ -22,7 +22,7 @@ typedef struct writing {
     float *W[BP_LAYERS_MAX], *b[BP_LAYERS_MAX];
     double *mean, *scale, *fill;        /* [inputs] */
     double *target_mean, *target_scale; /* [target_count] */
-    char names[2 * BP_LAYERS_MAX][8];
+    char names[2 * BP_LAYERS_MAX][16];
     bp_tensor tensors[ARRAYS_MAX];
     size_t count;
 } writing;
