@@ -14,9 +14,10 @@ static void *refusing_allocate(void *context, size_t size, size_t alignment)
     size_t number = state->asked++;
     if (number == state->refuse || (state->onwards && number > state->refuse))
         return NULL;
-    state->alive++;
-    state->bytes += size;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    void *memory = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    state->alive += memory != NULL;
+    state->bytes += memory ? size : 0;
+    return memory;
 }
 
 static void refusing_release(void *context, void *memory, size_t size)
