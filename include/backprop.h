@@ -256,6 +256,7 @@ typedef struct bp_settings {
     char target_file[BP_TEXT_MAX];    /* path */
     char ignore_columns[BP_TEXT_MAX]; /* NAME[,NAME] */
     char weight_column[BP_TEXT_MAX];  /* NAME */
+    char class_weight[BP_TEXT_MAX];   /* "", "balanced", or NAME=W[,NAME=W]; see bp_encoder_fit */
     char group[BP_TEXT_MAX];          /* NAME */
     char categorical[BP_TEXT_MAX];    /* NAME[,NAME] */
     char delimiter[BP_TEXT_MAX];      /* of CSV: "auto", "tab", or a character */
@@ -471,10 +472,16 @@ typedef struct bp_encoder_info {
     uint32_t targets; /* target columns */
 } bp_encoder_info;
 
-/* Settings used: scale, task, max-categories, threads. A number becomes (x - mean) / scale, computed in double and rounded once to
+/* Settings used: scale, task, class-weight, max-categories, threads. A number becomes (x - mean) / scale, computed in double and rounded once to
  * f32. A category becomes an input of its own, 1 or 0, where at least two of the rows have it; those that one row has share the
  * input "NAME=other", into which categories fall that were not seen here. Where rows lack a value, its column has an input
- * "NAME=missing"; the mean stands for the number. BP_BAD_FILE names the row of a target or weight that is missing. */
+ * "NAME=missing"; the mean stands for the number. BP_BAD_FILE names the row of a target or weight that is missing.
+ *
+ * An example weighs its own weight times its class's, scaled once so that the mean over the rows given here is 1. class-weight balanced
+ * is n / (classes x rows of the class), n rows in all, whatever the examples weigh (scikit-learn's compute_class_weight); classes that a
+ * list does not name weigh 1. Weights of both kinds count wherever the encoder is applied with targets: in the loss of validation rows
+ * and of bp_network_evaluate too, and in no other metric. BP_INVALID for a class-weight of a regression, and for a class that there is
+ * not: names those that there are. */
 BP_API bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, const bp_allocator *allocator,
                                 bp_encoder **result, bp_error *error);
 

@@ -230,6 +230,7 @@ const char *const bp_training_keys[] = {"target",
                                         "isa",
                                         "dropout",
                                         "label-smoothing",
+                                        "class-weight",
                                         "missing-targets",
                                         "memory",
                                         NULL};

@@ -28,7 +28,8 @@ void bp_material_free(bp_material *material)
 
 /* ----------------------------------------------------------------------------------------------------- another model */
 
-static const char *const of_model[] = {"hidden", "activation", "loss", "init-scheme", "scale", "task", "target", NULL};
+static const char *const of_model[] = {"hidden", "activation", "loss",         "init-scheme", "scale",
+                                       "task",   "target",     "class-weight", NULL};
 
 /* What --from has settled may be said again, but not otherwise. */
 static int compare(const bp_train *train, const bp_settings *model)

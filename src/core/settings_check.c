@@ -129,6 +129,8 @@ static bp_status check_loss(const bp_settings *settings, bp_error *error)
 {
     bool entropy = settings->loss == BP_CROSS_ENTROPY || settings->loss == BP_BINARY_CROSS_ENTROPY;
 
+    if (settings->task == BP_TASK_REGRESSION && settings->class_weight[0])
+        return bp_fail(error, BP_INVALID, "class-weight has no effect: the task is a regression");
     if (settings->task == BP_TASK_REGRESSION && entropy)
         return bp_fail(error, BP_INVALID, "loss: a cross-entropy is for classes, and the task is a regression");
     if (settings->task == BP_TASK_BINARY && settings->loss == BP_CROSS_ENTROPY)

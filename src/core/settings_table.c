@@ -119,6 +119,9 @@ const bp_setting_entry bp_setting_table[] = {
      .kind = BP_KIND_REAL, .max = 1e6},
     {SHOW("label-smoothing", "F", "0", "share of a class target that is spread over all classes, with the cross-entropies", 1),
      FIELD(label_smoothing), .kind = BP_KIND_REAL, .max = 1, .below_max = true},
+    {SHOW("class-weight", "balanced|NAME=W[,NAME=W...]", "",
+          "how much classes count, others 1; balanced: each class alike, rows / (classes x its rows)", 1),
+     FIELD(class_weight), .kind = BP_KIND_TEXT},
 };
 _Static_assert(sizeof bp_setting_table / sizeof *bp_setting_table == BP_SETTINGS, "BP_SETTINGS is the number of entries");
 

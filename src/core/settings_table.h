@@ -30,7 +30,7 @@ typedef struct bp_setting_entry {
     const char *zero; /* the word that stands for 0 */
 } bp_setting_entry;
 
-#define BP_SETTINGS 49
+#define BP_SETTINGS 50
 _Static_assert(BP_SETTINGS <= 64, "`given` has a bit for each entry");
 
 extern const bp_setting_entry bp_setting_table[BP_SETTINGS];

@@ -70,8 +70,9 @@ struct bp_encoder {
     char **classes;       /* [class_count], by bytes or by value; NULL in a regression */
     double *class_values; /* [class_count], ascending, where classes are whole numbers; else NULL */
     size_t class_count;
+    double *class_weights; /* [class_count], 0 or more; NULL: all are 1 */
     char *weight;       /* name of the column of weights, or NULL */
-    double weight_mean; /* over the training rows */
+    double weight_mean; /* over the training rows; with class_weights the products have mean 1 there */
     uint32_t inputs;
     uint32_t outputs;
     char **input_names; /* [inputs] */

@@ -24,7 +24,7 @@ static bp_destination carve(const bp_bound *a, bp_arena *arena)
     to.x = bp_arena_take(arena, a->borrow || a->sparse ? 0 : rows, a->encoder->inputs * sizeof *to.x);
     to.y = bp_arena_take(arena, a->with_targets && !classed ? rows : 0, a->encoder->target_count * sizeof *to.y);
     to.classes = bp_arena_take(arena, a->with_targets && classed ? rows : 0, sizeof *to.classes);
-    to.weight = bp_arena_take(arena, a->weight ? rows : 0, sizeof *to.weight);
+    to.weight = bp_arena_take(arena, a->weighs ? rows : 0, sizeof *to.weight);
     to.first = bp_arena_take(arena, a->sparse ? rows + 1 : 0, sizeof *to.first);
     to.column = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.column);
     to.value = bp_arena_take(arena, a->sparse ? (size_t)a->entry_count : 0, sizeof *to.value);
@@ -40,7 +40,7 @@ static void leave_out(const bp_bound *a, bp_destination *to)
     to->first = a->sparse ? to->first : NULL;
     to->y = a->with_targets && !classed ? to->y : NULL;
     to->classes = a->with_targets && classed ? to->classes : NULL;
-    to->weight = a->weight ? to->weight : NULL;
+    to->weight = a->weighs ? to->weight : NULL;
 }
 
 /* Names or identifiers taken for categories make inputs without number: worth telling where memory does not suffice. */

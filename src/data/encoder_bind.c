@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "encoder_column.h"
 #include "entries.h"
 #include "error.h"
 #include "text.h"
@@ -75,6 +76,7 @@ static bp_status find_targets(bp_bound *a, bp_error *error)
     }
     if (encoder->weight) /* a file without weights counts every row alike */
         a->weight = bp_dataset_find(a->dataset, encoder->weight, 0);
+    a->weighs = a->weight || encoder->class_weights;
     return BP_OK;
 }
 
@@ -98,27 +100,14 @@ static int32_t find_name(char *const *names, size_t count, const char *text)
     return -1;
 }
 
-static int32_t find_value(const double *values, size_t count, double value)
-{
-    size_t low = 0, high = count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (values[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && values[low] == value ? (int32_t)low : -1;
-}
-
 static int32_t find_class(const bp_encoder *encoder, const char *text)
 {
     double value;
 
     if (!encoder->class_values)
         return find_name(encoder->classes, encoder->class_count, text);
-    return bp_text_parse_f64(text, strlen(text), &value) ? find_value(encoder->class_values, encoder->class_count, value) : -1;
+    return bp_text_parse_f64(text, strlen(text), &value) ? bp_place_of_number(encoder->class_values, encoder->class_count, value)
+                                                         : -1;
 }
 
 static int32_t find_category(const bp_feature *feature, const char *text)
@@ -155,7 +144,7 @@ int32_t bp_bound_class(const bp_bound *a, uint64_t row)
         return code < 0 ? -1 : b->map[code];
     }
     if (encoder->class_values)
-        return find_value(encoder->class_values, encoder->class_count, bp_column_number(b->column, row));
+        return bp_place_of_number(encoder->class_values, encoder->class_count, bp_column_number(b->column, row));
     return find_name(encoder->classes, encoder->class_count, bp_column_text(b->column, row, number));
 }
 

@@ -29,6 +29,7 @@ typedef struct bp_bound {
     bp_binding *features;    /* [feature_count] */
     bp_binding *targets;     /* [target_count] */
     const bp_column *weight; /* NULL: none */
+    bool weighs;             /* examples get weights: their own, their classes', or both */
 } bp_bound;
 
 /* Finds columns by name, whatever their order. BP_BAD_FILE lists inputs that are missing and names text in the place of

@@ -137,6 +137,20 @@ void bp_integers_release(bp_integers *integers)
     bp_release(&integers->allocator, integers->values, integers->bytes);
 }
 
+int32_t bp_place_of_number(const double *values, size_t count, double value)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (values[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && values[low] == value ? (int32_t)low : -1;
+}
+
 bp_status bp_integers_take(bp_pool *pool, const bp_integers *integers, double **values, char ***names, bp_error *error)
 {
     char name[32];

@@ -39,6 +39,9 @@ typedef struct bp_integers {
 bp_status bp_integers_add(bp_integers *integers, const bp_dataset *block, size_t column, bp_rows rows, bp_error *error);
 void bp_integers_release(bp_integers *integers);
 
+/* The place of a number among ascending ones, -1 where it is none of them. */
+int32_t bp_place_of_number(const double *values, size_t count, double value);
+
 /* As classes, with names. */
 bp_status bp_integers_take(bp_pool *pool, const bp_integers *integers, double **values, char ***names, bp_error *error);
 

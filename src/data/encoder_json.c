@@ -75,6 +75,16 @@ static void put_texts(writer *w, char *const *texts, size_t count)
     put(w, "]");
 }
 
+static void put_numbers(writer *w, const char *key, const double *numbers, size_t count)
+{
+    put(w, key);
+    for (size_t i = 0; i < count; i++) {
+        put(w, i ? "," : "[");
+        put_number(w, numbers[i]);
+    }
+    put(w, "]");
+}
+
 static void put_scaled(writer *w, const char *name, double mean, double scale)
 {
     put(w, "{\"mean\":");
@@ -121,6 +131,8 @@ static void put_encoder(writer *w, const bp_encoder *encoder)
 {
     put(w, "{\"class_type\":");
     put_text(w, !encoder->class_count ? "none" : encoder->class_values ? "integer" : "text");
+    if (encoder->class_weights)
+        put_numbers(w, ",\"class_weights\":", encoder->class_weights, encoder->class_count);
     put(w, ",\"classes\":");
     put_texts(w, encoder->classes, encoder->class_count);
     put(w, ",\"inputs\":[");
@@ -311,6 +323,26 @@ static bp_status get_classes(bp_encoder *encoder, const json_t *root, bp_error *
     return check_sorted(encoder->classes, encoder->class_count, "classes that are not sorted", error);
 }
 
+static bp_status get_class_weights(bp_encoder *encoder, const json_t *list, bp_error *error)
+{
+    size_t count = encoder->class_count;
+
+    if (!list)
+        return BP_OK;
+    if (!json_is_array(list) || json_array_size(list) != count || count == 0)
+        return fail(error, "weights that are not one for each class");
+    encoder->class_weights = bp_pool_take_array(&encoder->pool, count, sizeof *encoder->class_weights, error);
+    if (!encoder->class_weights)
+        return BP_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *weight = json_array_get(list, i);
+        encoder->class_weights[i] = json_number_value(weight);
+        if (!json_is_number(weight) || !(encoder->class_weights[i] >= 0) || !isfinite(encoder->class_weights[i]))
+            return fail(error, "a class's weight that cannot be");
+    }
+    return BP_OK;
+}
+
 static bp_status get_task(bp_encoder *encoder, const json_t *value, bp_error *error)
 {
     const char *name = json_string_value(value);
@@ -332,6 +364,7 @@ static bp_status get_encoder(bp_encoder *encoder, const json_t *root, bp_error *
     BP_TRY(get_features(encoder, json_object_get(root, "inputs"), error));
     BP_TRY(get_targets(encoder, json_object_get(root, "targets"), error));
     BP_TRY(get_classes(encoder, root, error));
+    BP_TRY(get_class_weights(encoder, json_object_get(root, "class_weights"), error));
     if (weight)
         BP_TRY(get_scaled(&encoder->pool, weight, &encoder->weight, &zero, &encoder->weight_mean, error));
     bp_status status = bp_encoder_finish(encoder, error);

@@ -238,11 +238,17 @@ static bp_status write_targets(const bp_bound *a, uint64_t begin, uint64_t end, 
     return BP_OK;
 }
 
-static bp_status write_weights(const bp_bound *a, uint64_t begin, uint64_t end, float *weight, bp_error *error)
+/* An example's own weight times its class's, rounded once. */
+static bp_status write_weights(const bp_bound *a, const bp_destination *to, uint64_t begin, uint64_t end, bp_error *error)
 {
+    const double *of_class = a->encoder->class_weights;
+
     for (uint64_t row = begin; row < end; row++) {
-        BP_TRY(convert(a, a->weight, row, 0, a->encoder->weight_mean, &weight[row], error));
-        if (weight[row] < 0)
+        double value = a->weight ? bp_column_number(a->weight, row) : 1, weight = a->weight ? value / a->encoder->weight_mean : 1;
+        to->weight[row] = (float)(of_class ? weight * of_class[to->classes[row]] : weight);
+        if (!isfinite(to->weight[row]))
+            return refuse_number(a, a->weight, row, value, error);
+        if (to->weight[row] < 0)
             return bp_dataset_fail(a->dataset, row, error, "column \"%.200s\": a weight is negative", a->weight->name);
     }
     return BP_OK;
@@ -257,10 +263,10 @@ static bp_status write_block(const bp_bound *a, const bp_destination *to, uint64
         BP_TRY(write_inputs(a, begin, end, to->spread, strange, error));
         bp_bound_compress(a, to, begin, end);
     }
-    if (to->weight)
-        BP_TRY(write_weights(a, begin, end, to->weight, error));
     if (to->classes)
         BP_TRY(write_classes(a, begin, end, to->classes, error));
+    if (to->weight)
+        BP_TRY(write_weights(a, to, begin, end, error));
     return to->y ? write_targets(a, begin, end, to->y, error) : BP_OK;
 }
 

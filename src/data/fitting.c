@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "encoder_column.h"
+#include "encoder_classes.h"
 #include "entries.h"
 #include "error.h"
 #include "fitting.h"
@@ -20,6 +20,10 @@ struct bp_fitting {
     bp_integers integers;   /* classes */
     const bp_column *class; /* the column of classes; NULL in a regression */
     const bp_column *weight;
+    const char *class_weight; /* the setting; empty: all alike */
+    bp_class_tally tally;     /* of the second pass, with class weights */
+    unsigned passes;          /* that are over */
+    bool refines;             /* statistics want the running pass */
     bp_scale scale;
     bp_task task; /* as asked for */
     bool counts;  /* targets are 0 or more, and stay as they are: loss poisson */
@@ -125,6 +129,9 @@ static bool has_classes(const bp_fitting *f)
 
 static bp_status choose_task(bp_fitting *f, bp_error *error)
 {
+    if (!has_classes(f) && *f->class_weight)
+        return bp_fail(error, BP_INVALID, "%s: class-weight has no effect: the target is taken as numbers, not as classes",
+                       f->shape->path);
     if (has_classes(f)) {
         f->class = first_of_role(f->shape, BP_ROLE_TARGET);
         return f->encoder->target_count == 1 ? BP_OK
@@ -202,9 +209,13 @@ static bp_status start(bp_fitting *f, const bp_settings *settings, bp_error *err
     f->task = (bp_task)full.task;
     f->counts = full.loss == BP_POISSON;
     f->most_categories = full.max_categories;
-    f->integers.allocator = f->allocator;
+    f->integers.allocator = f->tally.allocator = f->allocator;
+    f->refines = true;
     BP_TRY(bp_encoder_new(&f->allocator, &f->encoder, error));
     bp_encoder_set_threads(f->encoder, full.threads);
+    f->class_weight = bp_pool_text(&f->encoder->pool, full.class_weight, strlen(full.class_weight), error);
+    if (!f->class_weight)
+        return BP_NO_MEMORY;
     BP_TRY(name_targets(f, error));
     BP_TRY(choose_task(f, error));
     BP_TRY(name_features(f, error));
@@ -250,6 +261,7 @@ void bp_fitting_free(bp_fitting *f)
     bp_encoder_free(f->encoder);
     bp_statistics_free(f->statistics);
     bp_integers_release(&f->integers);
+    bp_class_tally_release(&f->tally);
     bp_release(&memory, f->magnitudes, f->shape->column_count * sizeof *f->magnitudes);
     bp_release(&memory, f, sizeof *f);
 }
@@ -258,9 +270,13 @@ void bp_fitting_free(bp_fitting *f)
 
 static BP_OUT_OF_LINE bp_status add_classes(bp_fitting *f, const bp_dataset *block, bp_rows rows, bp_error *error)
 {
-    if (!f->class || f->class->categorical || f->statistics->second)
+    if (!f->class || (f->passes == 0 && f->class->categorical) || (f->passes && !*f->class_weight))
         return BP_OK;
-    return bp_integers_add(&f->integers, block, (size_t)(f->class - f->shape->columns), rows, error);
+    size_t class = (size_t)(f->class - f->shape->columns);
+    if (f->passes == 0)
+        return bp_integers_add(&f->integers, block, class, rows, error);
+    const bp_column *weight = f->weight ? &block->columns[f->weight - f->shape->columns] : NULL;
+    return bp_class_tally_add(&f->tally, &f->integers, &block->columns[class], weight, rows, error);
 }
 
 bp_status bp_fitting_add(bp_fitting *f, const bp_dataset *block, bp_rows rows, bp_error *error)
@@ -270,48 +286,18 @@ bp_status bp_fitting_add(bp_fitting *f, const bp_dataset *block, bp_rows rows, b
     if (f->magnitudes)
         bp_entries_magnitudes(block->entries, rows, f->magnitudes);
     bp_float_end(host);
-    return status == BP_OK ? bp_statistics_add(f->statistics, block, rows, error) : status;
+    return status == BP_OK && f->refines ? bp_statistics_add(f->statistics, block, rows, error) : status;
 }
 
 bool bp_fitting_again(bp_fitting *f)
 {
-    return bp_statistics_next(f->statistics);
+    if (f->refines)
+        f->refines = bp_statistics_next(f->statistics);
+    f->passes++;
+    return f->refines || (f->passes == 1 && *f->class_weight);
 }
 
 /* --------------------------------------------------------------------------------------------------------- after the rows */
-
-static bp_status check_classes(const bp_fitting *f, bp_error *error)
-{
-    const bp_encoder *encoder = f->encoder;
-    const char *path = f->shape->path, *name = f->class->name;
-
-    if (encoder->class_count < 2)
-        return bp_fail(error, BP_BAD_FILE, "%s: target \"%.200s\" is \"%.100s\" in every row: one class teaches nothing", path,
-                       name, encoder->classes[0]);
-    if (encoder->class_count > BP_CLASSES_MAX)
-        return bp_fail(error, BP_BAD_FILE, "%s: target \"%.200s\" has %zu classes, more than %zu", path, name, encoder->class_count,
-                       BP_CLASSES_MAX);
-    if (f->task == BP_TASK_BINARY && encoder->class_count > 2)
-        return bp_fail(error, BP_INVALID, "%s: target \"%.200s\" has %zu classes (\"%.50s\", \"%.50s\", \"%.50s\"...): not binary",
-                       path, name, encoder->class_count, encoder->classes[0], encoder->classes[1], encoder->classes[2]);
-    return BP_OK;
-}
-
-static bp_status end_classes(const bp_fitting *f, bp_error *error)
-{
-    bp_encoder *encoder = f->encoder;
-
-    if (f->class->categorical) {
-        BP_TRY(bp_column_categories(&encoder->pool, f->class, found_in(f, f->class), 1, &encoder->classes, &encoder->class_count,
-                                    error));
-    } else {
-        BP_TRY(bp_integers_take(&encoder->pool, &f->integers, &encoder->class_values, &encoder->classes, error));
-        encoder->class_count = f->integers.count;
-    }
-    BP_TRY(check_classes(f, error));
-    encoder->task = f->task != BP_TASK_AUTO ? f->task : encoder->class_count == 2 ? BP_TASK_BINARY : BP_TASK_MULTICLASS;
-    return BP_OK;
-}
 
 static bp_status end_targets(const bp_fitting *f, bp_error *error)
 {
@@ -319,7 +305,7 @@ static bp_status end_targets(const bp_fitting *f, bp_error *error)
     bp_scaling scaling;
 
     if (f->class)
-        return end_classes(f, error);
+        return bp_classes_take(f->encoder, f->shape, f->class, found_in(f, f->class), &f->integers, f->task, error);
     for (size_t i = 0; i < f->shape->column_count; i++) {
         const bp_column *column = &f->shape->columns[i];
         if (column->role != BP_ROLE_TARGET)
@@ -385,6 +371,8 @@ static BP_OUT_OF_LINE bp_status end(bp_fitting *f, bp_encoder **result, bp_error
     BP_TRY(end_features(f, error));
     BP_TRY(bp_encoder_check_categories(f->encoder, f->shape->path, f->most_categories, error));
     BP_TRY(end_weight(f, error));
+    if (*f->class_weight)
+        BP_TRY(bp_class_tally_weigh(&f->tally, f->class_weight, f->shape->path, f->encoder, error));
     BP_TRY(bp_encoder_finish(f->encoder, error));
     *result = f->encoder;
     f->encoder = NULL;

@@ -27,7 +27,7 @@ static void carve(application *a, bp_arena *arena)
         a->all.classes = bp_arena_take(arena, rows, sizeof *a->all.classes);
     else if (bound->with_targets)
         a->all.y = bp_arena_take(arena, rows, bound->encoder->target_count * sizeof *a->all.y);
-    if (bound->weight)
+    if (bound->weighs)
         a->all.weight = bp_arena_take(arena, rows, sizeof *a->all.weight);
 }
 

@@ -160,6 +160,7 @@ Test(settings, what_has_no_effect_is_refused)
         {"shuffle", "optimizer", "rprop", "shuffle", "none"},
         {"dropout", "optimizer", "lbfgs", "dropout", "0.5"},
         {"loss", "task", "regression", "loss", "cross_entropy"},
+        {"class-weight", "task", "regression", "class-weight", "balanced"},
         {"label-smoothing", "task", "regression", "label-smoothing", "0.1"},
         {"label-smoothing", "loss", "squared_error", "label-smoothing", "0.1"},
         {"loss", "task", "binary", "loss", "cross_entropy"},
