@@ -1,4 +1,4 @@
-/* Every kind of step on exactly 2, 3 and 8 threads: what a race detector looks at (scripts/sanitize), and without one, the bits of
+/* Every kind of step on exactly 2, 3 and 8 threads: what a race detector looks at (scripts/races), and without one, the bits of
  * one thread.
  *
  * SPDX-License-Identifier: Apache-2.0 */
