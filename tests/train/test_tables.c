@@ -8,6 +8,7 @@
 #include "../tables/table_data.h"
 #include "../tables/table_gradients.h"
 #include "../tables/table_restarts.h"
+#include "../tables/table_shapes.h"
 #include "../tables/table_splits.h"
 #include "../tables/table_trajectories.h"
 #include "helper_bounds.h"
@@ -85,6 +86,35 @@ Test(tables, losses_and_gradients_agree_for_every_activation_and_loss)
     for (size_t i = 0; i < COUNT(table_gradients); i++) {
         const table_gradient *t = &table_gradients[i];
         assert_minibatch(t->activation, t->loss, table_weights, 0, TABLE_ROWS, t->J, t->gradient);
+    }
+}
+
+/* The reference to the table's digits, the engine to f32's. */
+Test(tables, newer_losses_activations_and_smooth_labels_agree)
+{
+    for (size_t i = 0; i < COUNT(table_shapes); i++) {
+        const table_shape *t = &table_shapes[i];
+        bp_settings settings = table_settings(t->activation, t->loss);
+        settings.label_smoothing = t->label_smoothing;
+        bp_network *network = network_with(&settings, TABLE_INPUTS, TABLE_OUTPUTS, table_weights);
+        bp_reference *reference = reference_of(network);
+        bp_trainer *trainer = trainer_with(network, &settings);
+        double mean[TABLE_PARAMETERS];
+        float gradient[TABLE_PARAMETERS];
+
+        reference->label_smoothing = t->label_smoothing;
+        double J = bp_reference_minibatch(reference, TABLE_ROWS, table_x, targets(t->targets), NULL, mean);
+        cr_assert(fabs(J - t->J) < 1e-12, "case %zu: J is %.15g, not %.15g", i, J, t->J);
+        J = run_backward(trainer, TABLE_ROWS, table_x, targets(t->targets), NULL, NULL);
+        cr_assert(fabs(J - t->J) < 1e-5, "case %zu: the engine's J is %g, not %g", i, J, t->J);
+        get_gradient(trainer, network, gradient);
+        for (size_t p = 0; p < TABLE_PARAMETERS; p++) {
+            cr_assert(fabs(mean[p] - t->gradient[p]) < 1e-12 * (1 + fabs(t->gradient[p])), "case %zu: parameter %zu", i, p);
+            cr_assert(fabs((double)gradient[p] - t->gradient[p]) < 1e-5, "case %zu: the engine's parameter %zu", i, p);
+        }
+        bp_trainer_free(trainer);
+        bp_reference_free(reference);
+        bp_network_free(network);
     }
 }
 
