@@ -230,7 +230,7 @@ Test(tables, two_hundred_steps_of_the_callers_agree)
     }
 }
 
-Test(tables, clipped_and_accumulated_gradients_agree)
+Test(tables, clipped_and_accumulated_gradients_rmsprop_and_l1_agree)
 {
     for (size_t i = 0; i < COUNT(table_splits); i++) {
         const table_split *t = &table_splits[i];
@@ -239,6 +239,7 @@ Test(tables, clipped_and_accumulated_gradients_agree)
         settings.learning_rate = t->rate;
         settings.momentum = t->momentum;
         settings.weight_decay = t->weight_decay;
+        settings.l1 = t->l1;
         settings.clip_norm = t->clip_norm;
         settings.accumulate = t->accumulate;
         bp_network *network = network_with(&settings, TABLE_INPUTS, TABLE_OUTPUTS, table_weights);
