@@ -17,7 +17,7 @@
 #include "memory_files.h"
 
 /* Sanitizers take 30 times as long. */
-enum { ROOM = 1 << 17, ROUNDS = BP_SANITIZED ? 8 : 150, FLIP_EVERY = BP_SANITIZED ? 61 : 1 };
+enum { ROOM = 1 << 17, ROUNDS = BP_SANITIZED ? 8 : 60, FLIP_EVERY = BP_SANITIZED ? 61 : 1 };
 
 typedef struct input {
     unsigned char *bytes; /* exactly as long as it is, so that a sanitizer sees its end */
