@@ -3,7 +3,7 @@
  *      parameters, moment.first, moment.second, snapshot, best   F32, flat blocks as in network/layout.h
  *      lbfgs.gradient, lbfgs.s0 ... y9   F32, and lbfgs   F64, with that optimizer
  *      counters   U64, values   F64                              in the order of the two lists below
- *      metadata   format, version, layers, activation, loss, fingerprint, and every setting that fixes the result
+ *      metadata   format, version, layers, activation, loss, fingerprint, data, and every setting that fixes the result
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
@@ -13,6 +13,7 @@
 #include "error.h"
 #include "overflow.h"
 #include "safetensors.h"
+#include "settings_table.h"
 #include "trainer.h"
 
 #define FORMAT "backprop-checkpoint"
@@ -30,6 +31,7 @@ enum {
     PAIRS = 80,
     SHAPE_TEXT = 12 * (BP_LAYERS_MAX + 1)
 };
+_Static_assert(BP_SETTINGS + 7 <= PAIRS, "each setting may be a pair, beside format, version, layers, loss and so on");
 
 /* ------------------------------------------------------------------------------------------------------------- lists */
 
@@ -139,7 +141,8 @@ static size_t list_pairs(const bp_trainer *trainer, texts *text, bp_pair pairs[P
     pairs[count++] = (bp_pair){"loss", text->loss};
     pairs[count++] = (bp_pair){"activation", text->activation};
     pairs[count++] = (bp_pair){"fingerprint", trainer->fingerprint};
-    for (size_t i = 0; (setting = bp_setting_at(i)) && count < PAIRS; i++) {
+    pairs[count++] = (bp_pair){"data", trainer->data};
+    for (size_t i = 0; (setting = bp_setting_at(i)); i++) {
         if (!setting->fixes_result)
             continue;
         snprintf(text->key[i], sizeof text->key[i], "setting.%s", setting->key);
@@ -362,15 +365,16 @@ static bp_status resume_from(bp_trainer *trainer, const bp_safetensors *file, bp
     bp_lbfgs_state lbfgs;
 
     BP_TRY(check_format(file, error));
+    BP_TRY(check_settings(trainer, file, error)); /* by their names; layers and so on may differ for other reasons */
     BP_TRY(check_network(trainer, file, error));
-    BP_TRY(check_settings(trainer, file, error));
-    const char *fingerprint = bp_safetensors_text(file, "fingerprint");
+    const char *fingerprint = bp_safetensors_text(file, "fingerprint"), *data = bp_safetensors_text(file, "data");
     if (!fingerprint || strlen(fingerprint) != BP_HASH_DIGITS)
         return bp_fail_offset(error, file->path, 8, "the checkpoint lacks the fingerprint of its data");
     BP_TRY(read_lists(trainer, file, counters, values, error));
     BP_TRY(find_tensors(trainer, file, counters, found, error));
     BP_TRY(find_lbfgs(trainer, file, &lbfgs, error));
     take(trainer, found, counters, values, &lbfgs, fingerprint);
+    snprintf(trainer->data, sizeof trainer->data, "%s", data ? data : "");
     return BP_OK;
 }
 

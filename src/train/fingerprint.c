@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fingerprint.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -183,4 +184,12 @@ bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, con
         BP_TRY(add_examples(&hash, validation, validation_rows, "validation", error));
     bp_hash_digits(&hash, digits);
     return BP_OK;
+}
+
+void bp_fingerprint_describe(const bp_examples *training, bp_rows training_rows, const bp_examples *validation,
+                             bp_rows validation_rows, char text[BP_DATA_TEXT])
+{
+    snprintf(text, BP_DATA_TEXT, "%llu training rows and %llu validation rows, %u input%s and %u output%s",
+             (unsigned long long)training_rows.count, validation ? (unsigned long long)validation_rows.count : 0ULL,
+             training->inputs, training->inputs == 1 ? "" : "s", training->outputs, training->outputs == 1 ? "" : "s");
 }

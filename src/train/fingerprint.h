@@ -13,4 +13,10 @@
 bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
                          char digits[BP_HASH_DIGITS + 1], bp_error *error);
 
+#define BP_DATA_TEXT 128
+
+/* What of the data people know: "270 training rows and 30 validation rows, 4 inputs and 1 output". */
+void bp_fingerprint_describe(const bp_examples *training, bp_rows training_rows, const bp_examples *validation,
+                             bp_rows validation_rows, char text[BP_DATA_TEXT]);
+
 #endif

@@ -37,15 +37,22 @@ static bp_rows all_rows(const bp_examples *examples, bp_rows rows)
     return rows.index ? rows : (bp_rows){NULL, examples->rows};
 }
 
+typedef struct data_names {
+    char fingerprint[BP_HASH_DIGITS + 1];
+    char data[BP_DATA_TEXT];
+} data_names;
+
 /* The data must be those that a resumed trainer has seen. */
-static bp_status check_fingerprint(const bp_fit *fit, char now[BP_HASH_DIGITS + 1], bp_error *error)
+static bp_status check_fingerprint(const bp_fit *fit, data_names *now, bp_error *error)
 {
     const bp_trainer *trainer = fit->trainer;
 
-    BP_TRY(bp_fingerprint(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now, error));
-    if (trainer->fingerprint[0] && strcmp(trainer->fingerprint, now) != 0)
-        return bp_fail(error, BP_INVALID, "the data are not those of the checkpoint: their fingerprint is %s, its is %s", now,
-                       trainer->fingerprint);
+    bp_fingerprint_describe(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now->data);
+    BP_TRY(bp_fingerprint(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now->fingerprint, error));
+    if (trainer->fingerprint[0] && strcmp(trainer->fingerprint, now->fingerprint) != 0)
+        return bp_fail(error, BP_INVALID,
+                       "the data are not those of the checkpoint: it has %s, fingerprint %s; these are %s, fingerprint %s",
+                       trainer->data[0] ? trainer->data : "others", trainer->fingerprint, now->data, now->fingerprint);
     if (trainer->fit.step > fit->steps)
         return bp_fail(error, BP_INVALID, "the checkpoint stands at step %llu of an epoch that has %llu",
                        (unsigned long long)trainer->fit.step, (unsigned long long)fit->steps);
@@ -192,7 +199,7 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
                        bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
                        bp_error *error)
 {
-    char fingerprint[BP_HASH_DIGITS + 1];
+    data_names names;
 
     *fit = (bp_fit){
         .trainer = trainer,
@@ -207,13 +214,14 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
     };
     BP_TRY(check_data(fit, error));
     fit->steps = bp_run_steps(trainer, fit->training_rows.count);
-    BP_TRY(check_fingerprint(fit, fingerprint, error));
+    BP_TRY(check_fingerprint(fit, &names, error));
     bp_status status = take_memory(fit, error);
     if (status != BP_OK) {
         bp_fit_end(fit);
         return status;
     }
-    memcpy(trainer->fingerprint, fingerprint, sizeof fingerprint);
+    memcpy(trainer->fingerprint, names.fingerprint, sizeof names.fingerprint);
+    memcpy(trainer->data, names.data, sizeof names.data);
     trainer->total_updates = ((fit->steps - 1) / trainer->plan.group + 1) * trainer->settings.epochs;
     bp_pace_begin(&fit->pace, team_for(fit), trainer->settings.exact_threads != 0);
     if (trainer->fit.epoch == 0 && trainer->fit.step == 0)

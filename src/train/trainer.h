@@ -18,6 +18,7 @@
 
 #include "batch.h"
 #include "block_product.h"
+#include "fingerprint.h"
 #include "gradient.h"
 #include "hash.h"
 #include "lbfgs.h"
@@ -116,6 +117,7 @@ struct bp_trainer {
     bool diverged;                        /* moments may hold what is not finite: there is nothing to go on from */
     uint64_t total_updates;               /* of the fit; 0 outside of one */
     char fingerprint[BP_HASH_DIGITS + 1]; /* of the fit's data; empty before */
+    char data[BP_DATA_TEXT];              /* what they are */
     atomic_int cancelled;
 
     bool timed;
