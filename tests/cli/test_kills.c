@@ -44,7 +44,7 @@ static const run runs[] = {
     {"values.csv", WHOLE "--optimizer lbfgs", false},
     {"classes.csv", WHOLE "--optimizer rprop --weight-decay 0.001", false},
     {"classes.csv", SMALL "--accumulate 3 --clip-norm 0.1 --dropout 0.3 --schedule step:every=4,factor=0.7", false},
-    {"classes.csv", SMALL "--label-smoothing 0.1 --precision bf16", false},
+    {"classes.csv", SMALL "--label-smoothing 0.1 --class-weight balanced --precision bf16", false},
     {"values.csv", SMALL "--precision bf16 --optimizer sgd --momentum 0.8 --batch-size full", false},
     {"values.bpd", LARGE "--shuffle blocks", true},
     {"large.csv", LARGE "--shuffle blocks --optimizer rmsprop --precision bf16", false},
