@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data_kind.h"
 #include "info_data.h"
 #include "message.h"
 #include "report.h"
@@ -207,24 +208,9 @@ static int info_tensors(const bp_arguments *arguments)
 /* ------------------------------------------------------------------------------------------------------------- whole */
 
 /* Models may have any name; data files are told by theirs. */
-static bool is_data(const char *path)
-{
-    static const char *const suffixes[] = {".csv", ".tsv", ".npy", ".libsvm", ".svm", ".idx", "-ubyte", ".bpd"};
-    size_t length = strlen(path);
-
-    if (length > 3 && strcmp(path + length - 3, ".gz") == 0)
-        length -= 3;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        size_t part = strlen(suffixes[i]);
-        if (length >= part && memcmp(path + length - part, suffixes[i], part) == 0)
-            return true;
-    }
-    return strcmp(path, "-") == 0;
-}
-
 static int run(bp_arguments *arguments)
 {
-    return is_data(arguments->operands[0]) ? bp_info_data(arguments) : info_tensors(arguments);
+    return bp_data_kind_of(arguments->operands[0]) != BP_DATA_UNKNOWN ? bp_info_data(arguments) : info_tensors(arguments);
 }
 
 static const char *const settings[] = {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data_kind.h"
 #include "message.h"
 #include "nearest.h"
 #include "options.h"
@@ -51,8 +52,11 @@ static int run_command(const bp_command *command, int argc, char **argv)
     bp_arguments arguments;
     int code;
 
-    if (bp_arguments_read(&arguments, command, argc, argv, &code))
-        code = command->run(&arguments);
+    if (bp_arguments_read(&arguments, command, argc, argv, &code)) {
+        code = bp_data_kind_check(&arguments);
+        if (code == BP_EXIT_DONE)
+            code = command->run(&arguments);
+    }
     bp_arguments_free(&arguments);
     return code;
 }

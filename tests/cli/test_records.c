@@ -154,6 +154,14 @@ Test(records, a_written_config_repeats_the_run_to_the_byte)
     }
 }
 
+Test(records, a_config_has_no_settings_that_its_kind_of_file_is_not_read_by)
+{
+    write_text("data.svm", "1 1:2\n0 1:1 2:1\n1 1:3\n0 2:2\n1 1:4\n0 2:3\n");
+    run_program(0, "train data.svm --epochs 1 --max-index 2 --write-config run.config -o a -q");
+    run_program(0, "train data.svm --config run.config -o b -q");
+    cr_assert(same_bytes("a", "b"));
+}
+
 Test(records, the_log_holds_the_same_settings)
 {
     write_values("data.csv", 100, 1);

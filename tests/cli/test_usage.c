@@ -118,6 +118,13 @@ Test(usage, options_without_an_effect_are_refused)
     write_text("data.csv", "x,y\n1,2\n3,4\n");
     run_program(0, "train data.csv --target y --hidden 2 --epochs 1 -q -o model");
     expect_usage("info model --header no", "--header has no effect on a model");
+    expect_usage("train x.npy --target-file y.npy --categorical x1", "--categorical has no effect on x.npy: it is for CSV files");
+    expect_usage("cv a-ubyte.gz --delimiter ';'", "--delimiter has no effect");
+    expect_usage("predict model a.svm --missing none", "--missing has no effect on a.svm");
+    expect_usage("pack x.npy -o x.bpd --header no", "--header has no effect");
+    expect_usage("info a.bpd --decimal comma", "--decimal has no effect");
+    expect_usage("train a.csv --target y --max-index 5", "--max-index has no effect on a.csv: it is for LIBSVM files");
+    expect_usage("evaluate model a.csv --memory 1MiB", "--memory has no effect");
     expect_usage("info data.csv --pytorch", "--pytorch is for models");
 }
 
