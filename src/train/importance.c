@@ -10,6 +10,7 @@
 #include "error.h"
 #include "evaluate.h"
 #include "examples.h"
+#include "feed.h"
 #include "float_state.h"
 #include "memory.h"
 #include "metric.h"
@@ -143,11 +144,37 @@ static void carve(shuffling *s, const bp_examples *examples, uint64_t rows, bp_a
     s->weight = examples->weight ? bp_arena_take(arena, n, sizeof *s->weight) : NULL;
 }
 
+static bp_status copy_segments(const shuffling *s, bp_feed *feed, bp_rows rows, bp_error *error)
+{
+    size_t row_bytes = feed->from->inputs * sizeof *s->x;
+
+    BP_TRY(bp_feed_begin(feed, rows, 0, error));
+    for (uint64_t done = 0; done < rows.count; done += feed->segment.rows) {
+        BP_TRY(bp_feed_next(feed, feed->segment.rows, error));
+        memcpy(s->x + done * feed->from->inputs, feed->segment.x, feed->segment.rows * row_bytes);
+    }
+    return BP_OK;
+}
+
+/* Block after block: row after row, each would read a block of its own (40,000 rows: 2.8 s, so 0.1). */
+static bp_status copy_pages(const shuffling *s, const bp_examples *examples, bp_rows rows, bp_error *error)
+{
+    bp_feed *feed;
+
+    BP_TRY(bp_feed_create(examples, 1, 1, &examples->allocator, &feed, error));
+    bp_status status = copy_segments(s, feed, rows, error);
+    bp_feed_free(feed);
+    return status;
+}
+
 static bp_status copy_rows(shuffling *s, const bp_examples *examples, bp_rows rows, bp_error *error)
 {
+    if (examples->pages)
+        BP_TRY(copy_pages(s, examples, rows, error));
     for (uint64_t r = 0; r < rows.count; r++) {
         uint64_t row = rows.index ? rows.index[r] : r;
-        BP_TRY(bp_examples_row(examples, row, s->x + r * examples->inputs, s->y ? s->y + r * examples->outputs : NULL, error));
+        BP_TRY(bp_examples_row(examples, row, examples->pages ? NULL : s->x + r * examples->inputs,
+                               s->y ? s->y + r * examples->outputs : NULL, error));
         if (s->classes)
             s->classes[r] = examples->classes[row];
         if (s->weight)

@@ -314,6 +314,32 @@ Test(paged, predictions_and_metrics_are_those_of_memory)
     subject_close(&paged);
 }
 
+Test(paged, importance_is_that_of_memory_and_reads_each_block_once)
+{
+    bp_importance left[3], right[3];
+    faulty_files count = {0};
+    bp_workspace *workspace;
+    bp_rows all = {NULL, 0};
+
+    write_file(true);
+    subject memory = subject_open(0, 1), paged = subject_open(1 << 20, 1);
+    cr_assert_eq(bp_workspace_create(memory.network, 2, BP_ISA_AUTO, NULL, &workspace, NULL), BP_OK);
+    cr_assert_eq(bp_network_importance(memory.network, workspace, memory.encoder, memory.examples, all, BP_METRIC_LOSS, 1, 1, NULL,
+                                       left, NULL, NULL),
+                 BP_OK);
+    faulty_files_begin(&count);
+    cr_assert_eq(bp_network_importance(memory.network, workspace, paged.encoder, paged.examples, all, BP_METRIC_LOSS, 1, 1, NULL,
+                                       right, NULL, NULL),
+                 BP_OK);
+    faulty_files_end();
+    cr_assert_leq(count.calls, 50, "%zu", count.calls);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert(left[i].mean == right[i].mean && left[i].place == right[i].place, "place %zu", i);
+    bp_workspace_free(workspace);
+    subject_close(&memory);
+    subject_close(&paged);
+}
+
 Test(paged, fields_are_read_from_the_file)
 {
     char left[64], right[64];
