@@ -372,8 +372,8 @@ typedef struct bp_rows {
 typedef struct bp_dataset bp_dataset;
 
 /* Reads a file. By its name: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
- * input. Settings used: target, target-file, ignore-columns, weight-column, categorical, delimiter, decimal, missing, header, task,
- * threads for CSV, memory for .bpd. An IDX file of images finds its labels by name. A target that is missing is an error that lists
+ * input. Settings used: target, target-file, ignore-columns, weight-column, group, missing-targets, task; for CSV categorical,
+ * delimiter, decimal, missing, header, threads; max-index for LIBSVM, memory for .bpd. An IDX file of images finds its labels by name. A target that is missing is an error that lists
  * the columns, unless `target_optional`. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
@@ -472,8 +472,9 @@ typedef struct bp_encoder_info {
     uint32_t targets; /* target columns */
 } bp_encoder_info;
 
-/* Settings used: scale, task, class-weight, max-categories, threads. A number becomes (x - mean) / scale, computed in double and rounded once to
- * f32. A category becomes an input of its own, 1 or 0, where at least two of the rows have it; those that one row has share the
+/* Settings used: scale, task, class-weight, max-categories, threads, and loss, which poisson's targets are not scaled for. A number
+ * becomes (x - mean) / scale, computed in double and rounded once to f32; columns of LIBSVM are divided by their largest magnitude.
+ * A category becomes an input of its own, 1 or 0, where at least two of the rows have it; those that one row has share the
  * input "NAME=other", into which categories fall that were not seen here. Where rows lack a value, its column has an input
  * "NAME=missing"; the mean stands for the number. BP_BAD_FILE names the row of a target or weight that is missing.
  *
@@ -559,7 +560,7 @@ BP_API void bp_examples_free(bp_examples *examples);
 typedef struct bp_network bp_network;
 
 /* A network inputs - hidden... - outputs with first weights by init_scheme and seed. Settings used: hidden, activation,
- * loss, task, init-scheme, seed. */
+ * loss, huber-delta, quantile, task, init-scheme, seed. */
 BP_API bp_status bp_network_create(const bp_settings *settings, uint32_t inputs, uint32_t outputs, const bp_allocator *allocator,
                                    bp_network **result, bp_error *error);
 BP_API void bp_network_free(bp_network *network);
@@ -884,7 +885,7 @@ typedef struct bp_trial {
     double dropout;
     uint64_t epochs;
     uint64_t best_epoch; /* counted from 1; 0: none */
-    double watched;      /* settings.metric on the validation rows, at its best epoch */
+    double watched; /* settings.metric on the validation rows: at its best epoch; with patience 0, as of its network, at the last */
     double seconds;
 } bp_trial;
 

@@ -153,7 +153,8 @@ static bp_status check_metric(const bp_settings *settings, bp_error *error)
     if (settings->metric == BP_METRIC_LOG_LOSS && settings->loss != BP_LOSS_AUTO && settings->loss != BP_CROSS_ENTROPY &&
         settings->loss != BP_BINARY_CROSS_ENTROPY)
         return bp_fail(error, BP_INVALID, "metric: log_loss needs a cross-entropy as loss");
-    if (bp_settings_given(settings, "metric") && settings->metric != BP_METRIC_AUTO && settings->patience == 0)
+    if (bp_settings_given(settings, "metric") && settings->metric != BP_METRIC_AUTO && settings->patience == 0 &&
+        settings->schedule != BP_PLATEAU)
         return bp_fail(error, BP_INVALID, "metric has no effect with patience 0: nothing is watched");
     return BP_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -351,6 +352,18 @@ static void judge(bp_trainer *trainer)
         state->finished = true;
 }
 
+/* A metric that these rows do not have would choose no epoch, and end training after `patience` of them. */
+static bp_status check_watched(const bp_trainer *trainer, bp_error *error)
+{
+    const bp_metrics *found = &trainer->fit.validation;
+    bool looked_at = trainer->settings.patience || trainer->settings.schedule == BP_PLATEAU;
+
+    if (!looked_at || !isnan(found->watched) || !isfinite(found->loss))
+        return BP_OK;
+    return bp_fail(error, BP_INVALID, "metric: the validation rows have no %s, as where all are of one class or value",
+                   bp_metric_name(trainer->settings.metric));
+}
+
 /* Alone, where the team's floating-point state holds. */
 static void count_epoch(void *context, bp_member member)
 {
@@ -377,6 +390,8 @@ bp_status bp_fit_end_epoch(bp_fit *fit, bp_error *error)
     if (fit->validation)
         BP_TRY(bp_evaluate_watched(trainer->network, fit->workspace, fit->encoder, fit->validation, fit->validation_rows,
                                    (bp_metric)trainer->settings.metric, &state->validation, error));
+    if (fit->validation)
+        BP_TRY(check_watched(trainer, error));
     bp_team_run(1, count_epoch, trainer);
     if (fit->validation)
         judge(trainer);

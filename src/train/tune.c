@@ -94,11 +94,24 @@ static void run_rung(search *all)
             train_entry(all, all->order[i]);
 }
 
-/* The watched metric, turned so that less is better; infinite where there is none. */
+/* The watched metric of the network that would be kept: the best epoch's, without early stopping the last one's. */
+static double watched(const entry *own)
+{
+    const bp_fit_state *fit = &own->candidate.trainer->fit;
+
+    if (!own->candidate.settings.patience)
+        return fit->epoch ? fit->validation.watched : NAN;
+    return fit->stopping.best_epoch ? fit->stopping.metrics.watched : NAN;
+}
+
+/* Turned so that less is better; infinite where there is none. */
 static double standing(const entry *own)
 {
-    const bp_stopping *stopping = &own->candidate.trainer->fit.stopping;
-    return own->status == BP_OK && stopping->best_epoch ? stopping->best : HUGE_VAL;
+    double value = own->status == BP_OK ? watched(own) : NAN;
+
+    if (isnan(value))
+        return HUGE_VAL;
+    return bp_metric_rises(own->candidate.settings.metric) ? -value : value;
 }
 
 static int compare_entries(const void *left, const void *right)
@@ -219,7 +232,7 @@ static BP_OUT_OF_LINE bp_trial describe(const entry *own)
         .dropout = settings->dropout,
         .epochs = own->candidate.progress.epoch,
         .best_epoch = stopping->best_epoch,
-        .watched = stopping->best_epoch ? stopping->metrics.watched : NAN,
+        .watched = watched(own),
         .seconds = own->candidate.seconds,
     };
 

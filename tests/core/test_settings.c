@@ -180,6 +180,16 @@ Test(settings, what_has_no_effect_is_refused)
     }
 }
 
+Test(settings, a_plateau_watches_a_metric_without_early_stopping_too)
+{
+    bp_settings settings = made();
+
+    set(&settings, "patience", "0");
+    set(&settings, "schedule", "plateau");
+    set(&settings, "metric", "r2");
+    cr_assert_eq(bp_settings_check(&settings, NULL), BP_OK);
+}
+
 Test(settings, a_schedule_without_parameters_has_its_own)
 {
     static const char *const pairs[][2] = {{"step", "step:every=30,factor=0.1"},

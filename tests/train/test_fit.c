@@ -325,6 +325,24 @@ Test(fit, refuses_rows_and_columns_that_are_not_there)
     problem_free(&p);
 }
 
+Test(fit, a_metric_that_the_validation_rows_do_not_have_is_refused)
+{
+    problem p = subject();
+    uint64_t one[] = {3};
+    bp_error error;
+
+    p.settings.metric = BP_METRIC_R2;
+    p.settings.patience = 2;
+    bp_network *network = problem_network(&p);
+    bp_trainer *trainer = problem_trainer(&p, network);
+    bp_status status = bp_trainer_fit(trainer, NULL, p.examples, (bp_rows){0}, p.examples, (bp_rows){one, 1}, NULL, NULL, &error);
+    cr_assert_eq(status, BP_INVALID);
+    cr_assert(strstr(error.text, "metric: the validation rows have no r2"), "%s", error.text);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    problem_free(&p);
+}
+
 Test(fit, of_no_epochs_or_of_all_rows_a_batch_is_refused_when_the_trainer_is_made)
 {
     problem p = subject();

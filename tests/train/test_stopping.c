@@ -242,6 +242,7 @@ Test(stopping, refuses_a_metric_that_the_loss_does_not_have)
         if (metric != BP_METRIC_LOG_LOSS) /* with this loss no trainer is made that watches it */
             check_metric(BP_SQUARED_ERROR, metric, any || !classes ? BP_OK : BP_INVALID);
         check_metric(BP_CROSS_ENTROPY, metric, any || classes ? BP_OK : BP_INVALID);
+        classes = classes && metric != BP_METRIC_BALANCED_ACCURACY; /* two outputs that answer a question each have none */
         check_metric(BP_BINARY_CROSS_ENTROPY, metric, any || classes ? BP_OK : BP_INVALID);
     }
 }

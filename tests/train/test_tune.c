@@ -119,6 +119,24 @@ Test(tune, a_third_goes_on_each_time_and_the_best_come_first)
     tear_down(s);
 }
 
+Test(tune, without_early_stopping_trials_are_judged_by_the_network_that_they_end_with)
+{
+    search *s = set_up();
+    bp_workspace *workspace;
+    bp_metrics metrics;
+
+    s->p.settings.patience = 0;
+    s->p.settings.optimizer = BP_SGD;
+    bp_settings_set(&s->p.settings, "learning-rate", "0.9", NULL); /* it goes up and down */
+    cr_assert_eq(run(s, &s->p.settings, TRIALS, NULL), BP_OK);
+    cr_assert_eq(bp_workspace_create(s->network, 1, BP_ISA_AUTO, NULL, &workspace, NULL), BP_OK);
+    cr_assert_eq(bp_network_evaluate(s->network, workspace, s->encoder, s->p.examples, s->validation, &metrics, NULL), BP_OK);
+    cr_assert_eq(s->trial[0].watched, metrics.loss, "%g, not %g", s->trial[0].watched, metrics.loss);
+    cr_assert_neq(s->trial[0].best_epoch, s->trial[0].epochs, "else nothing is tested");
+    bp_workspace_free(workspace);
+    tear_down(s);
+}
+
 Test(tune, trials_leave_alone_what_was_given)
 {
     bp_settings settings;
