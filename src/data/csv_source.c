@@ -22,19 +22,25 @@ static bp_status keep_block(bp_csv_source *source, bp_stream *stream, size_t *go
     if (!block)
         return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", source->path, BLOCK);
     source->blocks[source->block_count++] = block;
-    return bp_stream_read(stream, block, BLOCK, got, error);
+    return stream ? bp_stream_read(stream, block, BLOCK, got, error)
+                  : bp_file_read(source->fd, block, BLOCK, got, source->path, error);
 }
 
+/* What is open already is not opened again: whoever writes into a pipe would find it closed in between, and not come back. */
 static bp_status keep_all(bp_csv_source *source, bp_error *error)
 {
-    bp_stream *stream;
+    bp_stream *stream = NULL;
     size_t got = BLOCK;
     bp_status status;
 
-    BP_TRY(bp_stream_open(source->path, &source->allocator, &stream, error));
+    if (source->fd < 0)
+        BP_TRY(bp_stream_open(source->path, &source->allocator, &stream, error));
     for (status = BP_OK; status == BP_OK && got == BLOCK; source->size += status == BP_OK ? got : 0)
         status = keep_block(source, stream, &got, error);
     bp_stream_close(stream);
+    if (source->fd >= 0)
+        bp_file_close(source->fd);
+    source->fd = -1;
     return status;
 }
 
@@ -43,9 +49,8 @@ bp_status bp_csv_source_open(bp_csv_source *source, const char *path, const bp_a
     *source = (bp_csv_source){.allocator = *allocator, .path = path, .fd = -1};
     if (strcmp(path, "-") != 0 && !path[bp_stream_plain_length(path)]) {
         BP_TRY(bp_file_open_read(path, &source->fd, &source->size, error));
-        if (source->size)
+        if (source->size) /* a pipe, or a file of /proc, tells none beforehand */
             return BP_OK;
-        bp_csv_source_close(source); /* a pipe, or a file of /proc, tells no size beforehand */
     }
     bp_status status = keep_all(source, error);
     if (status != BP_OK)

@@ -358,6 +358,32 @@ Test(csv_chunks, a_file_that_changes_while_it_is_read_does_no_harm)
     bp_file_table = &bp_file_system;
 }
 
+static int opened; /* times */
+
+static int open_counted(const char *path, int flags, mode_t mode)
+{
+    opened++;
+    return bp_file_system.open(path, flags, mode);
+}
+
+/* A second time, nobody may be there to write any more. */
+Test(csv_chunks, a_pipe_is_opened_once)
+{
+    bp_file_calls calls = bp_file_system;
+    bp_dataset *dataset;
+    bp_error error;
+
+    calls.open = open_counted;
+    cr_assert_eq(mkfifo("pipe.csv", 0600), 0);
+    cr_assert_eq(system("{ printf 'a,b\\n1,2\\n'; sleep 0.2; printf '3,4\\n'; } >pipe.csv &"), 0);
+    bp_file_table = &calls;
+    cr_assert_eq(bp_csv_read_by("pipe.csv", 0, with(NULL), false, 50, NULL, &dataset, &error), BP_OK, "%s", error.text);
+    bp_file_table = &bp_file_system;
+    cr_assert_eq(opened, 1);
+    cr_assert_eq(bp_dataset_rows(dataset), 2);
+    bp_dataset_free(dataset);
+}
+
 Test(csv_chunks, a_pipe_and_gzip_are_read_as_a_file_is)
 {
     bp_dataset *file, *other;
