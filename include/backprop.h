@@ -442,6 +442,18 @@ BP_API bp_status bp_dataset_text(const bp_dataset *dataset, uint64_t row, uint64
 BP_API bp_status bp_dataset_pack(const bp_dataset *dataset, const char *path, bp_error *error);
 BP_API void bp_dataset_free(bp_dataset *dataset);
 
+typedef struct bp_pack_counts {
+    uint64_t rows;
+    uint64_t columns;
+} bp_pack_counts;
+
+/* The same from file to file, byte for byte what bp_dataset_read without need of a target and bp_dataset_pack write. A CSV file is read
+ * in parts, so that memory holds a few thousand rows and each column's categories, however many rows there are, but for the text of one
+ * that comes through gzip or a pipe, and for settings.missing_targets skip; data of other kinds are in memory whole. *result, unless NULL, is
+ * filled once all has been read: a BP_IO after that is the new file's. */
+BP_API bp_status bp_pack(const char *data, const bp_settings *settings, const char *path, const bp_allocator *allocator,
+                         bp_pack_counts *result, bp_error *error);
+
 /* Splits rows of `dataset` (ascending) in training and validation rows by settings.validation_split and seed,
  * stratified by class where the target is text, integers of a format whose integers are classes (IDX), or settings.task
  * says classes. Both are written in ascending order: training [rows], validation [rows]; the counts say how many each

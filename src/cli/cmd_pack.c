@@ -22,25 +22,22 @@ static int check(const bp_arguments *arguments)
 static int run(bp_arguments *arguments)
 {
     const char *path = arguments->option[BP_OPTION_OUTPUT_BPD];
-    bp_dataset *dataset;
+    bp_pack_counts packed = {0};
     bp_error error;
     int code = check(arguments);
 
     if (code != BP_EXIT_DONE)
         return code;
-    if (bp_dataset_read(arguments->operands[0], &arguments->settings, 1, NULL, &dataset, &error) != BP_OK)
-        return bp_say_input_error(arguments, &error);
-    if (bp_dataset_pack(dataset, path, &error) != BP_OK)
-        code = bp_say_error(arguments, &error);
-    else if (!arguments->option[BP_OPTION_QUIET])
-        bp_say("%s: %llu rows, %llu columns", path, (unsigned long long)bp_dataset_rows(dataset),
-               (unsigned long long)bp_dataset_columns(dataset));
-    bp_dataset_free(dataset);
+    if (bp_pack(arguments->operands[0], &arguments->settings, path, NULL, &packed, &error) != BP_OK)
+        return packed.rows && error.status == BP_IO ? bp_say_error(arguments, &error) : bp_say_input_error(arguments, &error);
+    if (!arguments->option[BP_OPTION_QUIET])
+        bp_say("%s: %llu rows, %llu columns", path, (unsigned long long)packed.rows, (unsigned long long)packed.columns);
     return code;
 }
 
 static const char *const settings[] = {"target-file", "categorical", "header", "delimiter", "decimal", "missing", "threads", NULL};
 static const bp_option_id options[] = {BP_OPTION_OUTPUT_BPD, BP_OPTION_QUIET, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
-const bp_command bp_command_pack = {"pack",  "DATA", "raw data as a .bpd file, which is read quickly, and in parts", 1, 1, settings,
-                                    options, run};
+const bp_command bp_command_pack = {
+    "pack",  "DATA", "raw data, CSV also beyond memory, as a .bpd file, which is read quickly, and in parts", 1, 1, settings,
+    options, run};

@@ -1,11 +1,9 @@
-/* A data set -> a .bpd file, block by block.
- *
- * SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bpd_write.h"
+
 #include <string.h>
 
-#include "bpd.h"
 #include "error.h"
-#include "file.h"
 #include "memory.h"
 #include "size.h"
 
@@ -94,36 +92,29 @@ static void copy_elements(const bp_column *column, uint64_t first, uint64_t rows
             memcpy(to + row * size, from + row * column->stride, size);
 }
 
-static bp_status write_chunk(bp_replacement *file, const bp_dataset *dataset, uint64_t block, size_t index, void *buffer,
-                             bp_error *error)
+static bp_status write_chunk(bp_bpd_writer *w, size_t index, uint64_t first, uint64_t rows, bp_error *error)
 {
-    const bp_column *column = &dataset->columns[index];
-    uint64_t first = block * BP_BPD_ROWS, rows = bp_size_min(dataset->rows - first, BP_BPD_ROWS);
+    const bp_column *column = &w->dataset->columns[index];
     size_t bytes = (size_t)bp_bpd_chunk_bytes(column->type, rows);
-    unsigned char *chunk = buffer;
+    unsigned char *chunk = w->chunk;
 
     memset(chunk + bytes - BP_BPD_UNIT, 0, BP_BPD_UNIT);
     memset(chunk, 0, BP_BPD_UNIT);
     copy_elements(column, first, rows, chunk + BP_BPD_UNIT);
-    uint64_t sum = bp_bpd_sum(chunk + BP_BPD_UNIT, bytes - BP_BPD_UNIT, block * dataset->column_count + index);
+    uint64_t sum = bp_bpd_sum(chunk + BP_BPD_UNIT, bytes - BP_BPD_UNIT, w->block * w->dataset->column_count + index);
     memcpy(chunk, &sum, sizeof sum);
-    return bp_replacement_write(file, chunk, bytes, error);
+    return bp_replacement_write(&w->file, chunk, bytes, error);
 }
 
-static bp_status write_blocks(bp_replacement *file, const bp_dataset *dataset, bp_error *error)
+bp_status bp_bpd_write_rows(bp_bpd_writer *w, uint64_t rows, bp_error *error)
 {
-    size_t bytes = (size_t)bp_bpd_chunk_bytes(BP_TYPE_F64, BP_BPD_ROWS);
-    void *buffer = bp_allocate(&dataset->pool.allocator, bytes);
-    bp_status status = BP_OK;
-
-    if (!buffer)
-        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", bytes);
-    for (uint64_t block = 0; block * BP_BPD_ROWS < dataset->rows && status == BP_OK; block++)
-        for (size_t i = 0; i < dataset->column_count && status == BP_OK; i++)
-            status = write_chunk(file, dataset, block, i, buffer, error);
-    bp_release(&dataset->pool.allocator, buffer, bytes);
-    return status;
+    for (uint64_t first = 0; first < rows; first += BP_BPD_ROWS, w->block++)
+        for (size_t i = 0; i < w->dataset->column_count; i++)
+            BP_TRY(write_chunk(w, i, first, bp_size_min(rows - first, BP_BPD_ROWS), error));
+    return BP_OK;
 }
+
+/* --------------------------------------------------------------------------------------------------------------- whole */
 
 /* Lengths have 32 bits in the file; a reader's are far below. */
 static bp_status check(const bp_dataset *dataset, bp_error *error)
@@ -131,7 +122,8 @@ static bp_status check(const bp_dataset *dataset, bp_error *error)
     if (dataset->bpd)
         return bp_fail(error, BP_INVALID, "%s: larger than memory, so packed already", dataset->path);
     if (dataset->entries)
-        return bp_fail(error, BP_INVALID, "%s: it is sparse, and a .bpd file holds every 0: it would be much larger", dataset->path);
+        return bp_fail(error, BP_INVALID, "%s: it is sparse, and a .bpd file holds every 0: it would be much larger",
+                       dataset->path);
     for (size_t i = 0; i < dataset->column_count; i++) {
         const bp_column *column = &dataset->columns[i];
         bool fits = strlen(column->name) <= UINT32_MAX && column->category_count <= UINT32_MAX;
@@ -144,17 +136,40 @@ static bp_status check(const bp_dataset *dataset, bp_error *error)
     return BP_OK;
 }
 
+#define CHUNK_BYTES ((size_t)bp_bpd_chunk_bytes(BP_TYPE_F64, BP_BPD_ROWS))
+
+bp_status bp_bpd_write_begin(bp_bpd_writer *w, const bp_dataset *dataset, const char *path, bp_error *error)
+{
+    BP_TRY(check(dataset, error));
+    w->dataset = dataset;
+    w->block = 0;
+    w->chunk = bp_allocate(&dataset->pool.allocator, CHUNK_BYTES);
+    if (!w->chunk)
+        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", CHUNK_BYTES);
+    bp_status status = bp_replacement_begin(&w->file, path, error);
+    if (status == BP_OK) {
+        status = write_header(&w->file, dataset, error);
+        if (status != BP_OK)
+            bp_replacement_abandon(&w->file);
+    }
+    if (status != BP_OK)
+        bp_release(&dataset->pool.allocator, w->chunk, CHUNK_BYTES);
+    return status;
+}
+
+bp_status bp_bpd_write_end(bp_bpd_writer *w, bp_status status, bp_error *error)
+{
+    bp_release(&w->dataset->pool.allocator, w->chunk, CHUNK_BYTES);
+    if (status == BP_OK)
+        return bp_replacement_commit(&w->file, error);
+    bp_replacement_abandon(&w->file);
+    return status;
+}
+
 bp_status bp_dataset_pack(const bp_dataset *dataset, const char *path, bp_error *error)
 {
-    bp_replacement file;
+    bp_bpd_writer writer;
 
-    BP_TRY(check(dataset, error));
-    BP_TRY(bp_replacement_begin(&file, path, error));
-    bp_status status = write_header(&file, dataset, error);
-    if (status == BP_OK)
-        status = write_blocks(&file, dataset, error);
-    if (status == BP_OK)
-        return bp_replacement_commit(&file, error);
-    bp_replacement_abandon(&file);
-    return status;
+    BP_TRY(bp_bpd_write_begin(&writer, dataset, path, error));
+    return bp_bpd_write_end(&writer, bp_bpd_write_rows(&writer, dataset->rows, error), error);
 }

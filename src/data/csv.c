@@ -5,16 +5,13 @@
 #include <string.h>
 
 #include "csv_cursor.h"
-#include "csv_fill.h"
 #include "dataset_read.h"
 #include "error.h"
 #include "float_state.h"
 #include "memory.h"
 #include "size.h"
 
-#define CHUNK \
-    ((size_t)256 << 10) /* bytes: stays in a core's second cache between reading and parsing; half and double are as fast */
-#define WORTH_A_TEAM ((uint64_t)8 * CHUNK) /* smaller files are read in less time than the machine is looked at */
+#define WORTH_A_TEAM ((uint64_t)8 * BP_CSV_CHUNK) /* smaller files are read in less time than the machine is looked at */
 
 /* The fields of the first row, while it is not known yet whether they are names. */
 typedef struct first_row {
@@ -168,22 +165,20 @@ static bp_status name_columns(bp_dataset *dataset, const bp_csv_dialect *dialect
     return BP_OK;
 }
 
-static bp_status fill_surveyed(bp_dataset *dataset, bp_csv_table *table, bp_csv_survey *survey, const bp_settings *settings,
-                               bool lenient, bp_error *error)
+static bp_status take_header(bp_dataset *dataset, bp_csv_file *file, const bp_settings *settings, bool lenient, bp_error *error)
 {
     first_row row = {0};
 
-    if (survey->rows == 0)
+    if (file->survey.rows == 0)
         return bp_fail_line(error, dataset->path, 1, "the file is empty");
-    bp_status status = read_first_row(&row, table->source, table->dialect, &survey->segments[0], error);
+    bp_status status = read_first_row(&row, &file->source, &file->dialect, &file->survey.segments[0], error);
     if (status == BP_OK)
-        status = name_columns(dataset, table->dialect, &row, survey, settings, error);
+        status = name_columns(dataset, &file->dialect, &row, &file->survey, settings, error);
     release_first_row(&row, &dataset->pool.allocator);
     BP_TRY(status);
-    dataset->rows = survey->rows;
-    BP_TRY(mark_categorical(dataset, settings, lenient, error));
-    table->survey = survey;
-    return bp_csv_fill(dataset, table, error);
+    dataset->rows = file->survey.rows;
+    file->table.window = dataset->rows;
+    return mark_categorical(dataset, settings, lenient, error);
 }
 
 static unsigned team_for(const bp_csv_source *source, const bp_settings *settings, size_t chunk)
@@ -196,35 +191,59 @@ static unsigned team_for(const bp_csv_source *source, const bp_settings *setting
     return (unsigned)(threads < chunks ? threads : chunks);
 }
 
-static bp_status fill_from(bp_dataset *dataset, const bp_csv_source *source, char separator, const bp_settings *settings,
-                           bool lenient, size_t chunk, bp_error *error)
+static bp_status survey_rows(bp_dataset *dataset, bp_csv_file *file, char separator, const bp_settings *settings, bool lenient,
+                             size_t chunk, bp_error *error)
 {
-    bp_csv_dialect dialect;
-    bp_csv_survey survey;
-    bp_csv_table table = {.source = source, .dialect = &dialect, .threads = team_for(source, settings, chunk)};
-
-    BP_TRY(bp_csv_survey_make(source, chunk, table.threads, &survey, error));
-    bp_status status = bp_csv_dialect_make(&dialect, source, separator, settings, error);
+    file->table = (bp_csv_table){.source = &file->source,
+                                 .dialect = &file->dialect,
+                                 .survey = &file->survey,
+                                 .threads = team_for(&file->source, settings, chunk)};
+    BP_TRY(bp_csv_survey_make(&file->source, chunk, file->table.threads, &file->survey, error));
+    bp_status status = bp_csv_dialect_make(&file->dialect, &file->source, separator, settings, error);
     if (status == BP_OK)
-        status = fill_surveyed(dataset, &table, &survey, settings, lenient, error);
-    bp_csv_survey_release(&survey, &source->allocator);
+        status = take_header(dataset, file, settings, lenient, error);
+    if (status != BP_OK)
+        bp_csv_survey_release(&file->survey, &file->source.allocator);
     return status;
+}
+
+bp_status bp_csv_open(bp_csv_file *file, const char *path, char separator, const bp_settings *settings, bool lenient, size_t chunk,
+                      const bp_allocator *allocator, bp_dataset **result, bp_error *error)
+{
+    bp_dataset *dataset;
+
+    if (settings->target_file[0])
+        return bp_fail(error, BP_INVALID, "%s: a CSV file holds its targets itself; --target-file is for IDX", path);
+    BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
+    bp_status status = bp_csv_source_open(&file->source, dataset->path, &dataset->pool.allocator, error);
+    if (status == BP_OK) {
+        status = survey_rows(dataset, file, separator, settings, lenient, chunk, error);
+        if (status != BP_OK)
+            bp_csv_source_close(&file->source);
+    }
+    if (status != BP_OK) {
+        bp_dataset_free(dataset);
+        return status;
+    }
+    *result = dataset;
+    return BP_OK;
+}
+
+void bp_csv_close(bp_csv_file *file)
+{
+    bp_csv_survey_release(&file->survey, &file->source.allocator);
+    bp_csv_source_close(&file->source);
 }
 
 bp_status bp_csv_read_by(const char *path, char separator, const bp_settings *settings, bool lenient, size_t chunk,
                          const bp_allocator *allocator, bp_dataset **result, bp_error *error)
 {
+    bp_csv_file file;
     bp_dataset *dataset;
-    bp_csv_source source;
 
-    if (settings->target_file[0])
-        return bp_fail(error, BP_INVALID, "%s: a CSV file holds its targets itself; --target-file is for IDX", path);
-    BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
-    bp_status status = bp_csv_source_open(&source, dataset->path, &dataset->pool.allocator, error);
-    if (status == BP_OK) {
-        status = fill_from(dataset, &source, separator, settings, lenient, chunk, error);
-        bp_csv_source_close(&source);
-    }
+    BP_TRY(bp_csv_open(&file, path, separator, settings, lenient, chunk, allocator, &dataset, error));
+    bp_status status = bp_csv_fill(dataset, &file.table, error);
+    bp_csv_close(&file);
     if (status != BP_OK) {
         bp_dataset_free(dataset);
         return status;
@@ -236,5 +255,5 @@ bp_status bp_csv_read_by(const char *path, char separator, const bp_settings *se
 bp_status bp_csv_read(const char *path, char separator, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
                       bp_dataset **result, bp_error *error)
 {
-    return bp_csv_read_by(path, separator, settings, lenient, CHUNK, allocator, result, error);
+    return bp_csv_read_by(path, separator, settings, lenient, BP_CSV_CHUNK, allocator, result, error);
 }

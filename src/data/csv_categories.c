@@ -14,18 +14,36 @@
 #define FIRST_TEXT ((size_t)512)
 #define TIMES 4 /* that a set grows at once: each growth stops the team */
 
-int32_t bp_csv_set_number(bp_csv_set *set, bp_csv_field field)
+/* The slot of a text, or the free one where it would go. The set has slots. */
+static inline size_t slot_of(const bp_csv_set *set, bp_csv_field field, uint32_t hash)
 {
-    uint32_t hash = (uint32_t)XXH3_64bits(field.text, field.length);
     size_t mask = 2 * set->capacity - 1, slot;
 
-    if (set->capacity == 0)
-        return BP_CSV_SET_FULL;
     for (slot = hash & mask; set->slots[slot]; slot = (slot + 1) & mask) {
         const bp_csv_entry *e = &set->entries[set->slots[slot] - 1];
         if (e->hash == hash && e->length == field.length && memcmp(set->text + e->begin, field.text, field.length) == 0)
-            return (int32_t)(set->slots[slot] - 1);
+            break;
     }
+    return slot;
+}
+
+int32_t bp_csv_set_find(const bp_csv_set *set, bp_csv_field field)
+{
+    if (set->capacity == 0)
+        return BP_CSV_SET_FULL;
+    uint32_t number = set->slots[slot_of(set, field, (uint32_t)XXH3_64bits(field.text, field.length))];
+    return number ? (int32_t)(number - 1) : BP_CSV_SET_FULL;
+}
+
+int32_t bp_csv_set_number(bp_csv_set *set, bp_csv_field field)
+{
+    uint32_t hash = (uint32_t)XXH3_64bits(field.text, field.length);
+
+    if (set->capacity == 0)
+        return BP_CSV_SET_FULL;
+    size_t slot = slot_of(set, field, hash);
+    if (set->slots[slot])
+        return (int32_t)(set->slots[slot] - 1);
     if (set->count == set->capacity || field.length > set->text_bytes - set->text_used)
         return BP_CSV_SET_FULL;
     memcpy(set->text + set->text_used, field.text, field.length);

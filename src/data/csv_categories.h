@@ -33,6 +33,9 @@ typedef struct bp_csv_set {
 /* The number of a text, a new one where it has none yet, BP_CSV_SET_FULL where there is no room for it. */
 int32_t bp_csv_set_number(bp_csv_set *set, bp_csv_field field);
 
+/* The same of a text that it holds, else BP_CSV_SET_FULL. Any thread. */
+int32_t bp_csv_set_find(const bp_csv_set *set, bp_csv_field field);
+
 /* Whether it is more than half full. */
 bool bp_csv_set_is_filling(const bp_csv_set *set);
 

@@ -3,12 +3,11 @@
 
 #include "error.h"
 #include "float_state.h"
-#include "team.h"
 
 static uint64_t visited(const bp_csv_pass *p, size_t visit)
 {
-    size_t count = p->table->survey->count;
-    return p->visits == count || p->visits < 2 ? visit : visit * (count - 1) / (p->visits - 1);
+    size_t count = p->among.end - p->among.first;
+    return p->among.first + (p->visits == count || p->visits < 2 ? visit : visit * (count - 1) / (p->visits - 1));
 }
 
 /* Segments are taken in ascending order: once one is bad, those behind it do not matter. */
@@ -113,8 +112,9 @@ void bp_csv_pass_forget(bp_csv_pass *p)
     atomic_store(&p->bad, BP_CSV_NOWHERE);
 }
 
-bp_status bp_csv_pass_run(bp_csv_pass *p, size_t visits, bp_error *error)
+bp_status bp_csv_pass_run(bp_csv_pass *p, bp_range among, size_t visits, bp_error *error)
 {
+    p->among = among;
     p->visits = visits;
     atomic_store(&p->next, 0);
     do {

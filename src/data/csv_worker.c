@@ -50,8 +50,8 @@ static void put_field(bp_csv_worker *w, size_t column, uint64_t row, bp_csv_fiel
         put_number(w, column, row, value);
         break;
     case BP_CSV_INFINITE:
-        if (row < w->infinite[column])
-            w->infinite[column] = row;
+        if (w->cursor.row_line < w->infinite[column])
+            w->infinite[column] = w->cursor.row_line;
         break;
     case BP_CSV_TEXT:
         w->seen[column] |= BP_CSV_SEEN_TEXT;
@@ -60,15 +60,28 @@ static void put_field(bp_csv_worker *w, size_t column, uint64_t row, bp_csv_fiel
     }
 }
 
-static bp_status put_category(bp_csv_worker *w, size_t column, uint64_t row, bp_csv_field field)
+static bp_status fail_changed(const bp_csv_worker *w, bp_error *error)
+{
+    return bp_fail_line(error, w->cursor.path, w->cursor.row_line, "the file has changed while it was read");
+}
+
+/* BP_CSV_SET_FULL: not known, though all are. */
+static inline int32_t number_of(bp_csv_worker *w, size_t set, bp_csv_field field)
+{
+    return w->storage->known ? bp_csv_set_find(&w->sets[set], field) : bp_csv_set_number(&w->sets[set], field);
+}
+
+static bp_status put_category(bp_csv_worker *w, size_t column, uint64_t row, bp_csv_field field, bp_error *error)
 {
     int32_t code = -1;
 
     if (bp_csv_is_missing(w->storage->table->dialect, bp_csv_trim(field))) {
         w->seen[column] |= BP_CSV_SEEN_MISSING;
     } else {
-        code = bp_csv_set_number(&w->sets[w->storage->set_of[column]], field);
+        code = number_of(w, w->storage->set_of[column], field);
         if (code == BP_CSV_SET_FULL) {
+            if (w->storage->known)
+                return fail_changed(w, error);
             w->full = w->storage->set_of[column];
             w->full_length = field.length;
             return BP_CANCELLED;
@@ -84,7 +97,7 @@ static bp_status take_field(bp_csv_worker *w, size_t column, uint64_t row, bp_er
 
     BP_TRY(bp_csv_take_field(&w->cursor, &field, error));
     if (w->modes[column] == BP_CSV_CODES)
-        return put_category(w, column, row, field);
+        return put_category(w, column, row, field, error);
     if (w->modes[column] != BP_CSV_SKIP)
         put_field(w, column, row, field);
     return BP_OK;
@@ -151,14 +164,9 @@ static bp_status take_row(bp_csv_worker *w, uint64_t row, bp_error *error)
     }
 }
 
-static bp_status fail_changed(const bp_csv_worker *w, bp_error *error)
-{
-    return bp_fail_line(error, w->cursor.path, w->cursor.row_line, "the file has changed while it was read");
-}
-
 static bp_status take_rows(bp_csv_worker *w, const bp_csv_segment *segment, bp_error *error)
 {
-    uint64_t row = segment->row, end = row + segment->rows;
+    uint64_t row = segment->row - w->storage->first, end = row + segment->rows;
 
     for (; bp_csv_find_row(&w->cursor); row++) {
         if (row == end) /* the storage ends here, too */

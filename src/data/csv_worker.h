@@ -24,9 +24,11 @@ enum { BP_CSV_SEEN_MISSING = 1, BP_CSV_SEEN_WIDE = 2 /* a number that is no f32 
 typedef struct bp_csv_storage {
     const bp_csv_table *table;
     size_t columns;
-    void **data;     /* [columns]: f32, f64 or i32 by mode, [rows] each */
+    uint64_t first;  /* row of the text that the storage begins with */
+    void **data;     /* [columns]: f32, f64 or i32 by mode, for a window of rows each */
     size_t *set_of;  /* [columns]: a worker's set for BP_CSV_CODES */
-    uint64_t *lines; /* [rows], NULL: not wanted */
+    bool known;      /* sets hold all texts already, and all workers have the same ones */
+    uint64_t *lines; /* of the window's rows, NULL: not wanted */
 } bp_csv_storage;
 
 #define BP_CSV_NOWHERE UINT64_MAX
@@ -37,7 +39,7 @@ typedef struct bp_csv_worker {
     char *buffer;           /* the longest segment, and BP_CSV_ROOM */
     unsigned char *modes;   /* [columns]: its own, since it skips a column once that is known to be mistaken */
     unsigned char *seen;    /* [columns] */
-    uint64_t *infinite;     /* [columns]: first row with an infinite number, BP_CSV_NOWHERE */
+    uint64_t *infinite;     /* [columns]: first line with an infinite number, BP_CSV_NOWHERE */
     bp_csv_set *sets;       /* of the columns of categories */
     size_t full;            /* the set that had no room for a text ... */
     size_t full_length;     /* ... of so many bytes */

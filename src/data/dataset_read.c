@@ -150,9 +150,10 @@ static bp_status refuse_format(const char *path, bp_error *error)
 
     BP_TRY(bp_file_open_read(path, &fd, NULL, error));
     bp_file_close(fd);
-    return bp_fail(
-        error, BP_BAD_FILE,
-        "%s: its name does not tell what it is: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte and .idx are read, each also with .gz, and .bpd", path);
+    return bp_fail(error, BP_BAD_FILE,
+                   "%s: its name does not tell what it is: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte and .idx are read, each also "
+                   "with .gz, and .bpd",
+                   path);
 }
 
 static bp_status read_packed(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
@@ -179,16 +180,22 @@ static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings 
     return refuse_format(path, error);
 }
 
+bool bp_dataset_is_text(const char *path, char *separator)
+{
+    size_t length = bp_stream_plain_length(path);
+
+    *separator = ends_with(path, length, ".tsv") ? '\t' : 0;
+    return *separator || strcmp(path, "-") == 0 || ends_with(path, length, ".csv");
+}
+
 /* CSV is read by a team, so it begins the floating-point state where it needs it. */
 static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
                               bp_dataset **result, bp_error *error)
 {
-    size_t length = bp_stream_plain_length(path);
+    char separator;
 
-    if (strcmp(path, "-") == 0 || ends_with(path, length, ".csv"))
-        return bp_csv_read(path, 0, settings, lenient, allocator, result, error);
-    if (ends_with(path, length, ".tsv"))
-        return bp_csv_read(path, '\t', settings, lenient, allocator, result, error);
+    if (bp_dataset_is_text(path, &separator))
+        return bp_csv_read(path, separator, settings, lenient, allocator, result, error);
     bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
     bp_status status = read_binary(path, settings, lenient, allocator, result, error);
     bp_float_end(host);

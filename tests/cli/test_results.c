@@ -331,6 +331,8 @@ Test(results, a_packed_table_trains_to_the_same_model)
     expect_same_output("info data.bpd --json", "info data.bpd --json --memory 1KiB");
     expect_same_output("predict csv.safetensors data.bpd --keep x1", "predict csv.safetensors data.bpd --keep x1 --memory 1KiB");
     expect_same_output("evaluate csv.safetensors data.bpd --json", "evaluate csv.safetensors data.bpd --json --memory 1KiB");
+    run_program(3, "pack nowhere.csv -o data.bpd");
+    run_program(1, "pack data.csv -o nowhere/data.bpd");
     run_program(2, "pack data.csv");
     run_program(2, "pack data.csv -o data.bin");
 }
