@@ -97,6 +97,11 @@ static bp_status pack(world *w, bp_error *error)
     return bp_dataset_pack(w->dataset, "packed.bpd", error);
 }
 
+static bp_status pack_file(world *w, bp_error *error)
+{
+    return bp_pack("data.csv", &w->settings, "packed.bpd", &w->allocator, NULL, error);
+}
+
 static bp_status split(world *w, bp_error *error)
 {
     uint64_t training, validation;
@@ -347,6 +352,7 @@ const scenario scenarios[] = {
     {"bp_dataset_borrow", borrow_dataset},
     {"bp_dataset_summarise", summarise},
     {"bp_dataset_pack", pack},
+    {"bp_pack", pack_file},
     {"bp_dataset_split", split},
     {"bp_dataset_split", split_by_groups},
     {"bp_dataset_folds", folds},
