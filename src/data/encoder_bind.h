@@ -17,6 +17,7 @@ typedef struct bp_binding {
 typedef struct bp_bound {
     const bp_encoder *encoder;
     const bp_dataset *dataset;
+    const bp_kernels *kernels;
     bool with_targets;
     bool matrix;             /* the features are numbers side by side, in their order */
     bool borrow;             /* the data set's bytes serve as they are */
@@ -69,6 +70,10 @@ bp_status bp_bound_write_entries(const bp_bound *bound, const bp_destination *to
 
 /* Rows begin ... end - 1 from `spread` to the entries that they have room for. */
 void bp_bound_compress(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end);
+
+/* Writes the inputs of up to BP_WRITE_ROWS rows, row begin + i to rows[i] [inputs]. BP_BAD_FILE and *strange as below. */
+bp_status bp_bound_write_rows(const bp_bound *bound, uint64_t begin, uint64_t end, float *const *rows, bp_strange *strange,
+                              bp_error *error);
 
 /* Writes rows begin ... end - 1, each as if alone. BP_BAD_FILE names a row and column that cannot be. *strange grows. */
 bp_status bp_bound_write(const bp_bound *bound, const bp_destination *to, uint64_t begin, uint64_t end, bp_strange *strange,

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "encoder_bind.h"
 #include "error.h"
 #include "size.h"
@@ -31,16 +32,14 @@ static bp_status convert(const bp_bound *a, const bp_column *column, uint64_t ro
     return isfinite(*result) ? BP_OK : refuse_number(a, column, row, value, error);
 }
 
-/* x begins with the row `begin`. */
-static bp_status convert_numbers(const bp_bound *a, size_t index, uint64_t begin, uint64_t end, float *x, bp_strange *strange,
-                                 bp_error *error)
+static bp_status convert_numbers(const bp_bound *a, size_t index, uint64_t begin, uint64_t end, float *const *rows,
+                                 bp_strange *strange, bp_error *error)
 {
     const bp_feature *feature = &a->encoder->features[index];
     const bp_column *column = a->features[index].column;
-    size_t width = a->encoder->inputs;
 
     for (uint64_t row = begin; row < end; row++) {
-        float *at = &x[(row - begin) * width + feature->first];
+        float *at = &rows[row - begin][feature->first];
         double value = bp_column_number(column, row);
         bool missing = isnan(value);
         value = missing ? feature->fill : value;
@@ -55,14 +54,16 @@ static bp_status convert_numbers(const bp_bound *a, size_t index, uint64_t begin
     return BP_OK;
 }
 
-static void set_categories(const bp_bound *a, size_t index, uint64_t begin, uint64_t end, float *x, bp_strange *strange)
+static void set_categories(const bp_bound *a, size_t index, uint64_t begin, uint64_t end, float *const *rows, bp_strange *strange)
 {
-    size_t width = a->encoder->inputs;
+    const bp_feature *feature = &a->encoder->features[index];
 
     for (uint64_t row = begin; row < end; row++) {
         int32_t place = bp_bound_category(a, index, row, strange);
+        float *at = &rows[row - begin][feature->first];
+        memset(at, 0, bp_feature_width(feature) * sizeof *at);
         if (place >= 0)
-            x[(row - begin) * width + a->encoder->features[index].first + (size_t)place] = 1;
+            at[place] = 1;
     }
 }
 
@@ -129,40 +130,88 @@ static bool rescale(const bp_piece *p, const double *values, float *x)
     return !bad;
 }
 
-/* A column whose elements follow each other, of rows that have all their numbers: false where it is no such one, and what is in x
- * then is not to be used. 1.5 ns a number, where one by one they cost 6. */
-static bool convert_quickly(const bp_bound *a, size_t index, uint64_t begin, size_t count, float *x)
-{
-    const bp_feature *feature = &a->encoder->features[index];
-    const bp_column *column = a->features[index].column;
-    size_t size = bp_type_size(column->type), width = a->encoder->inputs;
-    double values[PIECE];
-    float scaled[PIECE];
-    int bad = 0;
+/* Columns of numbers that follow each other in the file and among the inputs, from elements that do. */
+typedef struct bp_stripe {
+    size_t count;
+    const void *from[BP_RESCALED];
+    double mean[BP_RESCALED];
+    double scale[BP_RESCALED];
+} bp_stripe;
 
-    if (!column->data || column->stride != size || feature->has_missing)
-        return false;
-    const char *from = (const char *)column->data + begin * size;
-    read_piece(column->type, from, count, values);
-    for (size_t ahead = 0; ahead < PIECE * size; ahead += 64) /* of the next rows: the other columns come in between */
-        __builtin_prefetch(from + PIECE * size + ahead);
-    for (size_t i = 0; i < PIECE; i++) {
-        scaled[i] = (float)((values[i] - feature->mean) / feature->scale);
-        bad |= !(fabsf(scaled[i]) <= FLT_MAX);
-    }
-    for (size_t i = 0; i < count; i++)
-        x[i * width + feature->first] = scaled[i];
-    return !bad;
+static bool is_plain(const bp_bound *a, size_t index)
+{
+    const bp_column *column = a->features[index].column;
+
+    return !a->encoder->features[index].categories && !a->encoder->features[index].has_missing && column->data &&
+           column->stride == bp_type_size(column->type);
 }
 
-static bp_status write_columns(const bp_bound *a, uint64_t begin, uint64_t end, float *x, bp_strange *strange, bp_error *error)
+/* From feature `first` on; the next rows are asked for, since other columns come in between. */
+static void find_stripe(const bp_bound *a, size_t first, uint64_t begin, bp_stripe *s)
 {
-    memset(x, 0, (size_t)(end - begin) * a->encoder->inputs * sizeof *x);
-    for (size_t i = 0; i < a->encoder->feature_count; i++)
+    size_t end = bp_size_min(first + BP_RESCALED, a->encoder->feature_count);
+    bp_type type = a->features[first].column->type;
+    size_t size = bp_type_size(type);
+
+    s->count = 0;
+    for (size_t i = first; i < end && is_plain(a, i) && a->features[i].column->type == type; i++, s->count++) {
+        const char *from = (const char *)a->features[i].column->data + begin * size;
+        s->from[s->count] = from;
+        s->mean[s->count] = a->encoder->features[i].mean;
+        s->scale[s->count] = a->encoder->features[i].scale;
+        for (size_t ahead = 0; ahead < PIECE * size; ahead += 64)
+            __builtin_prefetch(from + PIECE * size + ahead);
+    }
+}
+
+static bool rescale_integers(const bp_bound *a, bp_type type, bp_stripe *s, size_t count, float *const *rows)
+{
+    double values[BP_RESCALED][PIECE];
+    const double *from[BP_RESCALED];
+
+    for (size_t i = 0; i < s->count; i++) {
+        read_piece(type, s->from[i], count, values[i]);
+        from[i] = values[i];
+    }
+    return a->kernels->rescale_f64(count, s->count, from, s->mean, s->scale, rows);
+}
+
+/* False where a number is missing or too large: what has been written then is not to be used. */
+static bool convert_quickly(const bp_bound *a, size_t first, bp_stripe *s, size_t count, float *const *rows)
+{
+    bp_type type = a->features[first].column->type;
+    const float *floats[BP_RESCALED];
+    const double *doubles[BP_RESCALED];
+    float *to[PIECE];
+
+    for (size_t r = 0; r < count; r++)
+        to[r] = rows[r] + a->encoder->features[first].first;
+    if (type != BP_TYPE_F32 && type != BP_TYPE_F64)
+        return rescale_integers(a, type, s, count, to);
+    for (size_t i = 0; i < s->count; i++) {
+        floats[i] = s->from[i];
+        doubles[i] = s->from[i];
+    }
+    return type == BP_TYPE_F32 ? a->kernels->rescale_f32(count, s->count, floats, s->mean, s->scale, to)
+                               : a->kernels->rescale_f64(count, s->count, doubles, s->mean, s->scale, to);
+}
+
+/* The features from `first` on that go together, one at least: their number is added to it. */
+static bp_status write_columns(const bp_bound *a, size_t *first, uint64_t begin, uint64_t end, float *const *rows,
+                               bp_strange *strange, bp_error *error)
+{
+    bp_stripe stripe;
+    size_t i = *first;
+
+    find_stripe(a, i, begin, &stripe);
+    *first += stripe.count ? stripe.count : 1;
+    if (stripe.count && convert_quickly(a, i, &stripe, (size_t)(end - begin), rows))
+        return BP_OK;
+    for (; i < *first; i++)
         if (a->encoder->features[i].categories)
-            set_categories(a, i, begin, end, x, strange);
-        else if (!convert_quickly(a, i, begin, (size_t)(end - begin), x))
-            BP_TRY(convert_numbers(a, i, begin, end, x, strange, error));
+            set_categories(a, i, begin, end, rows, strange);
+        else
+            BP_TRY(convert_numbers(a, i, begin, end, rows, strange, error));
     return BP_OK;
 }
 
@@ -180,7 +229,7 @@ static bp_status write_row(const bp_bound *a, uint64_t row, float *x, bp_strange
         good &= rescale(p, values, x + i);
     }
     for (size_t i = 0; !good && i < width; i++) /* fills, or tells what is wrong */
-        BP_TRY(convert_numbers(a, i, row, row + 1, x, strange, error));
+        BP_TRY(convert_numbers(a, i, row, row + 1, &x, strange, error));
     return BP_OK;
 }
 
@@ -188,6 +237,7 @@ bp_status bp_bound_prepare(bp_bound *a, bp_error *error)
 {
     size_t count = (a->encoder->inputs + PIECE - 1) / PIECE;
 
+    BP_TRY(bp_cpu_kernels(BP_ISA_AUTO, &a->kernels, error));
     if (!a->matrix || a->borrow)
         return BP_OK;
     a->pieces = bp_pool_take_array(&a->pool, count, sizeof *a->pieces, error);
@@ -198,13 +248,23 @@ bp_status bp_bound_prepare(bp_bound *a, bp_error *error)
     return BP_OK;
 }
 
+bp_status bp_bound_write_rows(const bp_bound *a, uint64_t begin, uint64_t end, float *const *rows, bp_strange *strange,
+                              bp_error *error)
+{
+    for (size_t i = 0; !a->matrix && i < a->encoder->feature_count;)
+        BP_TRY(write_columns(a, &i, begin, end, rows, strange, error));
+    for (uint64_t row = begin; a->matrix && row < end; row++)
+        BP_TRY(write_row(a, row, rows[row - begin], strange, error));
+    return BP_OK;
+}
+
 static bp_status write_inputs(const bp_bound *a, uint64_t begin, uint64_t end, float *x, bp_strange *strange, bp_error *error)
 {
-    if (!a->matrix)
-        return write_columns(a, begin, end, x, strange, error);
+    float *rows[BP_WRITE_ROWS];
+
     for (uint64_t row = begin; row < end; row++)
-        BP_TRY(write_row(a, row, x + (row - begin) * a->encoder->inputs, strange, error));
-    return BP_OK;
+        rows[row - begin] = x + (row - begin) * a->encoder->inputs;
+    return bp_bound_write_rows(a, begin, end, rows, strange, error);
 }
 
 /* ---------------------------------------------------------------------------------------------------- targets and weights */

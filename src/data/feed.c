@@ -34,7 +34,7 @@ static void carve(bp_feed *feed, bp_arena *arena)
     size_t rows = (size_t)feed->capacity;
 
     feed->place = bp_arena_take(arena, BP_BPD_ROWS, sizeof *feed->place);
-    feed->tiles = bp_arena_take(arena, feed->threads * BP_WRITE_ROWS, from->inputs * sizeof(float));
+    feed->spare = bp_arena_take(arena, feed->threads, from->inputs * sizeof(float));
     segment->x = bp_arena_take(arena, rows, from->inputs * sizeof(float));
     if (from->y)
         segment->y = bp_arena_take(arena, rows, from->outputs * sizeof(float));
@@ -101,12 +101,16 @@ void bp_feed_free(bp_feed *feed)
 /* -------------------------------------------------------------------------------------------------------------- encoding */
 
 /* The segment's arrays are the feed's own. */
-static void copy_row(const bp_feed *feed, const float *x, uint64_t row, uint64_t to)
+static float *place_of(const bp_feed *feed, uint64_t place)
+{
+    return (float *)feed->segment.x + place * feed->from->inputs;
+}
+
+static void copy_targets(const bp_feed *feed, uint64_t row, uint64_t to)
 {
     const bp_examples *from = feed->from, *segment = &feed->segment;
     uint32_t outputs = from->outputs;
 
-    memcpy((float *)segment->x + to * from->inputs, x, from->inputs * sizeof *x);
     if (from->y)
         memcpy((float *)segment->y + to * outputs, from->y + row * from->y_stride, outputs * sizeof *from->y);
     if (from->classes)
@@ -115,49 +119,47 @@ static void copy_row(const bp_feed *feed, const float *x, uint64_t row, uint64_t
         ((float *)segment->weight)[to] = from->weight[row];
 }
 
-static bool is_wanted(const bp_feed *feed, uint64_t begin, uint64_t end)
-{
-    while (begin < end && feed->place[begin] == NOWHERE)
-        begin++;
-    return begin < end;
-}
-
 #define BYTES_AHEAD 512
 
 /* Rows of the segment lie anywhere: their lines are asked for before they are written. */
-static void prefetch_places(const bp_feed *feed, uint64_t begin, uint64_t end)
+static void prefetch_place(const bp_feed *feed, const float *place)
 {
-    size_t width = feed->segment.x_stride, bytes = bp_size_min(width, BYTES_AHEAD);
+    size_t bytes = bp_size_min(feed->segment.x_stride, BYTES_AHEAD);
 
-    for (uint64_t row = begin; row < end; row++)
-        for (size_t at = 0; at < bytes && feed->place[row] != NOWHERE; at += 64)
-            __builtin_prefetch((const char *)feed->segment.x + feed->place[row] * width + at, 1);
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch((const char *)place + at, 1);
 }
 
-static bp_status encode_tile(const bp_feed *feed, uint64_t begin, uint64_t end, float *tile, bp_error *error)
+/* Rows that nobody wants go to `spare`. */
+static bp_status encode_tile(const bp_feed *feed, uint64_t begin, uint64_t end, float *spare, bp_error *error)
 {
-    if (!is_wanted(feed, begin, end))
-        return BP_OK;
-    prefetch_places(feed, begin, end);
-    BP_TRY(bp_pages_write(feed->pages, begin, end, tile, error));
-    for (uint64_t row = begin; row < end; row++)
-        if (feed->place[row] != NOWHERE)
-            copy_row(feed, tile + (row - begin) * feed->from->inputs, feed->block.number * BP_BPD_ROWS + row, feed->place[row]);
-    return BP_OK;
+    float *rows[BP_WRITE_ROWS];
+    bool wanted = false;
+
+    for (uint64_t row = begin; row < end; row++) {
+        uint64_t place = feed->place[row];
+        rows[row - begin] = place == NOWHERE ? spare : place_of(feed, place);
+        if (place == NOWHERE)
+            continue;
+        wanted = true;
+        prefetch_place(feed, rows[row - begin]);
+        copy_targets(feed, feed->block.number * BP_BPD_ROWS + row, place);
+    }
+    return wanted ? bp_pages_write(feed->pages, begin, end, rows, error) : BP_OK;
 }
 
-static BP_OUT_OF_LINE bp_status encode_rows(const bp_feed *feed, bp_range range, float *tile, bp_error *error)
+static BP_OUT_OF_LINE bp_status encode_rows(const bp_feed *feed, bp_range range, float *spare, bp_error *error)
 {
     for (uint64_t begin = range.first; begin < range.end; begin += BP_WRITE_ROWS)
-        BP_TRY(encode_tile(feed, begin, bp_size_min(begin + BP_WRITE_ROWS, range.end), tile, error));
+        BP_TRY(encode_tile(feed, begin, bp_size_min(begin + BP_WRITE_ROWS, range.end), spare, error));
     return BP_OK;
 }
 
 /* A team flushes subnormals; data have them. */
-static bp_status encode_kept(const bp_feed *feed, bp_range range, float *tile, bp_error *error)
+static bp_status encode_kept(const bp_feed *feed, bp_range range, float *spare, bp_error *error)
 {
     bp_float_state state = bp_float_begin(BP_SUBNORMALS_KEPT);
-    bp_status status = encode_rows(feed, range, tile, error);
+    bp_status status = encode_rows(feed, range, spare, error);
     bp_float_end(state);
     return status;
 }
@@ -173,7 +175,7 @@ static void encode_part(void *context, bp_member member)
     const bp_feed *feed = e->feed;
     bp_range range = bp_team_range(member, (size_t)feed->pages->window.dataset.rows, BP_WRITE_ROWS);
 
-    if (encode_kept(feed, range, feed->tiles + member.index * BP_WRITE_ROWS * feed->from->inputs, NULL) != BP_OK)
+    if (encode_kept(feed, range, feed->spare + member.index * feed->from->inputs, NULL) != BP_OK)
         __atomic_store_n(&e->failed, 1, __ATOMIC_RELAXED);
 }
 
@@ -185,7 +187,7 @@ static bp_status encode_block(const bp_feed *feed, bp_error *error)
     bp_team_run(feed->threads, encode_part, &e);
     if (!e.failed)
         return BP_OK;
-    return encode_kept(feed, (bp_range){0, (size_t)feed->pages->window.dataset.rows}, feed->tiles, error);
+    return encode_kept(feed, (bp_range){0, (size_t)feed->pages->window.dataset.rows}, feed->spare, error);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- segments */

@@ -24,7 +24,7 @@ typedef struct bp_feed {
     uint64_t first;
     bp_ahead_block block; /* the one at hand; its rows up to block.first are in the segment */
     uint64_t *place;      /* [BP_BPD_ROWS], where in the segment a row of the block goes */
-    float *tiles;         /* [threads, BP_WRITE_ROWS, inputs] */
+    float *spare;         /* [threads, inputs], for rows of a block that are not wanted */
     void *memory;
     size_t bytes;
 } bp_feed;

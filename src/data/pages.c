@@ -42,12 +42,11 @@ void bp_pages_free(bp_pages *pages)
     bp_release(&memory, pages, sizeof *pages);
 }
 
-bp_status bp_pages_write(const bp_pages *pages, uint64_t begin, uint64_t end, float *x, bp_error *error)
+bp_status bp_pages_write(const bp_pages *pages, uint64_t begin, uint64_t end, float *const *rows, bp_error *error)
 {
     bp_strange strange = {0, 0}; /* counted when the encoder was applied */
-    bp_destination to = {.x = x, .from = begin};
 
-    return bp_bound_write(&pages->bound, &to, begin, end, &strange, error);
+    return bp_bound_write_rows(&pages->bound, begin, end, rows, &strange, error);
 }
 
 bp_status bp_pages_again(const bp_pages *pages, const bp_allocator *allocator, bp_pages **result, bp_error *error)
@@ -59,7 +58,7 @@ static bp_status read_row(bp_pages *pages, uint64_t row, void *buffer, float *x,
 {
     BP_TRY(bp_bpd_read_block(pages->file->bpd, row / BP_BPD_ROWS, buffer, error));
     bp_window_show(&pages->window, row / BP_BPD_ROWS, buffer);
-    return bp_pages_write(pages, row % BP_BPD_ROWS, row % BP_BPD_ROWS + 1, x, error);
+    return bp_pages_write(pages, row % BP_BPD_ROWS, row % BP_BPD_ROWS + 1, &x, error);
 }
 
 bp_status bp_pages_row(const bp_pages *pages, uint64_t row, float *x, bp_error *error)

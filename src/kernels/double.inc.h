@@ -12,6 +12,12 @@ typedef int64_t vl __attribute__((vector_size(sizeof(vd))));
 INLINED vd d_set(double a) { return a - (vd){0}; } /* less 0: plus 0 would lose the sign of -0 */
 INLINED vl l_set(int64_t a) { return a - (vl){0}; }
 
+INLINED vd d_load(const double *p)
+{
+    vd v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
 INLINED void d_store(double *p, vd v) { memcpy(p, &v, sizeof v); }
 INLINED vd d_select(vl mask, vd yes, vd no) { return (vd)((mask & (vl)yes) | (~mask & (vl)no)); }
 

@@ -45,6 +45,9 @@ typedef struct bp_end {
 /* Columns that a narrow product has at most. */
 #define BP_NARROW 8
 
+/* Columns that are rescaled together, at most. */
+#define BP_RESCALED 16
+
 /* A row of a matrix that is mostly 0: what is not, in ascending order of columns. */
 typedef struct bp_sparse_row {
     const uint32_t *column; /* [count] */
@@ -201,6 +204,11 @@ typedef struct bp_kernels {
 
     /* The same for bytes over the divisor, rounded once. */
     void (*spread_u8)(size_t count, const uint8_t *const *rows, size_t n, float divisor, size_t panel, float *to);
+
+    /* rows[r][c] = (from[c][r] - mean[c]) / scale[c] for r < count and c < columns <= BP_RESCALED: difference and quotient are rounded in
+     * double, then once to a float, subnormals kept. scale > 0. False where a result is not finite; others are there. */
+    bool (*rescale_f32)(size_t count, size_t columns, const float *const *from, const double *mean, const double *scale, float *const *rows);
+    bool (*rescale_f64)(size_t count, size_t columns, const double *const *from, const double *mean, const double *scale, float *const *rows);
 
     /* 1 in column `hot` of n, 0 in all others up to the end of the last panel. */
     void (*one_hot)(size_t n, size_t hot, size_t panel, float *to);

@@ -4,6 +4,7 @@
 #include "kernels.h"
 #include "blocks.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "random.h"
@@ -23,6 +24,7 @@
 #include "softmax.inc.h"
 #include "optimizer.inc.h"
 #include "shape.inc.h"
+#include "rescale.inc.h"
 #include "tiny.inc.h"
 #include "block_parts.inc.h"
 #include "blocks.inc.h"
@@ -57,6 +59,8 @@ const bp_kernels ISA(bp_kernels) = {
     .squares = squares,
     .scale = scale,
     .transpose = transpose,
+    .rescale_f32 = rescale_f32,
+    .rescale_f64 = rescale_f64,
     .spread_f32 = spread_f32,
     .one_hot = one_hot,
     .spread_u8 = spread_u8,

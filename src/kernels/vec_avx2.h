@@ -20,6 +20,8 @@ typedef __m256 vm;
 
 static inline vf v_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline vd v_load_wide(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline vd v_fma_wide(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vf v_narrow(const vd a[2]) { return _mm256_set_m128(_mm256_cvtpd_ps(a[1]), _mm256_cvtpd_ps(a[0])); }
 static inline void v_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 static inline vf v_load_some(const float *p, size_t count)
 {

@@ -20,6 +20,11 @@ typedef __mmask16 vm;
 
 static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline vd v_load_wide(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline vd v_fma_wide(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vf v_narrow(const vd a[2])
+{
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(a[0])), _mm512_cvtpd_ps(a[1]), 1);
+}
 static inline void v_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
 static inline vf v_load_some(const float *p, size_t count) { return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p); }
 static inline vf v_set(float a) { return _mm512_set1_ps(a); }

@@ -21,6 +21,8 @@ typedef uint32x4_t vm;
 
 static inline vf v_load(const float *p) { return vld1q_f32(p); }
 static inline vd v_load_wide(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
+static inline vd v_fma_wide(vd a, vd b, vd c) { return vfmaq_f64(c, a, b); }
+static inline vf v_narrow(const vd a[2]) { return vcvt_high_f32_f64(vcvt_f32_f64(a[0]), a[1]); }
 static inline void v_store(float *p, vf a) { vst1q_f32(p, a); }
 static inline vf v_load_some(const float *p, size_t count)
 {

@@ -20,6 +20,8 @@ typedef bool vm;
 
 static inline vf v_load(const float *p) { return *p; }
 static inline vd v_load_wide(const float *p) { return (vd){(double)*p}; }
+static inline vd v_fma_wide(vd a, vd b, vd c) { return (vd){__builtin_fma(a[0], b[0], c[0])}; }
+static inline vf v_narrow(const vd *a) { return (float)(*a)[0]; } /* of the halves that make one vf */
 static inline void v_store(float *p, vf a) { *p = a; }
 static inline vf v_load_some(const float *p, size_t count) { (void)count; return *p; } /* the first ones, then 0 */
 static inline vf v_set(float a) { return a; }
