@@ -23,6 +23,7 @@ typedef struct bp_file_calls {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*read)(int fd, void *buffer, size_t size);
     ssize_t (*pread)(int fd, void *buffer, size_t size, off_t offset);
+    int (*advise)(int fd, off_t offset, off_t size); /* that those bytes will be read */
     ssize_t (*write)(int fd, const void *bytes, size_t size);
     int (*fsync)(int fd);
     int (*fstat)(int fd, struct stat *status);
@@ -50,6 +51,9 @@ bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const cha
 
 /* All `size` bytes from `offset` on; the file's own offset stays. BP_BAD_FILE where the file ends before. Any thread. */
 bp_status bp_file_read_at(int fd, uint64_t offset, void *buffer, size_t size, const char *path, bp_error *error);
+
+/* Says that `size` bytes from `offset` on will be read soon: the system reads them meanwhile, where it does. */
+void bp_file_will_need(int fd, uint64_t offset, uint64_t size);
 
 /* A close after reading: nothing in it can be lost. */
 void bp_file_close(int fd);

@@ -20,6 +20,7 @@ typedef struct slot {
 struct bp_ahead {
     bp_allocator allocator;
     const bp_bpd *bpd;
+    bool caller_reads; /* all slots have the same bytes then: one at a time is handed out */
     size_t block_bytes;
     slot slots[BP_AHEAD_BLOCKS];
 
@@ -42,14 +43,15 @@ struct bp_ahead {
 static bool take_slots(bp_ahead *ahead)
 {
     for (size_t i = 0; i < BP_AHEAD_BLOCKS; i++) {
-        ahead->slots[i].bytes = bp_allocate(&ahead->allocator, ahead->block_bytes);
+        bool shares = i && ahead->caller_reads;
+        ahead->slots[i].bytes = shares ? ahead->slots[0].bytes : bp_allocate(&ahead->allocator, ahead->block_bytes);
         if (!ahead->slots[i].bytes)
             return false;
     }
     return true;
 }
 
-bp_status bp_ahead_create(const bp_bpd *bpd, const bp_allocator *allocator, bp_ahead **result, bp_error *error)
+bp_status bp_ahead_create(const bp_bpd *bpd, bool reads, const bp_allocator *allocator, bp_ahead **result, bp_error *error)
 {
     bp_allocator memory = bp_allocator_or_default(allocator);
     bp_ahead *ahead = bp_allocate_zeroed(&memory, sizeof *ahead);
@@ -58,6 +60,7 @@ bp_status bp_ahead_create(const bp_bpd *bpd, const bp_allocator *allocator, bp_a
         return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", sizeof *ahead);
     ahead->allocator = memory;
     ahead->bpd = bpd;
+    ahead->caller_reads = reads;
     ahead->block_bytes = bp_bpd_block_bytes(bpd, 0); /* the last block is no longer */
     if (!take_slots(ahead)) {
         bp_fail(error, BP_NO_MEMORY, "%s: %d blocks of %zu bytes were refused", bpd->dataset->path, BP_AHEAD_BLOCKS,
@@ -108,6 +111,17 @@ static void hand_over(bp_ahead *ahead, bool last)
     pthread_mutex_unlock(&ahead->lock);
 }
 
+static void bring(const bp_ahead *ahead, slot *s)
+{
+    s->block.bytes = s->bytes;
+    s->block.read = !ahead->caller_reads;
+    s->status = BP_OK;
+    if (s->block.read)
+        s->status = bp_bpd_read_block(ahead->bpd, s->block.number, s->bytes, &s->error);
+    else
+        bp_bpd_will_need(ahead->bpd, s->block.number);
+}
+
 static void *read_blocks(void *context)
 {
     bp_ahead *ahead = context;
@@ -116,8 +130,7 @@ static void *read_blocks(void *context)
 
     while (!last && (s = wait_for_room(ahead))) {
         s->block = find_block(ahead, ahead->place);
-        s->block.bytes = s->bytes;
-        s->status = bp_bpd_read_block(ahead->bpd, s->block.number, s->bytes, &s->error);
+        bring(ahead, s);
         ahead->place = s->block.end;
         last = s->status != BP_OK || ahead->place == ahead->rows.count;
         hand_over(ahead, last);
@@ -215,7 +228,7 @@ void bp_ahead_free(bp_ahead *ahead)
         return;
     bp_allocator memory = ahead->allocator;
     bp_ahead_end(ahead);
-    for (size_t i = 0; i < BP_AHEAD_BLOCKS; i++)
+    for (size_t i = 0; i < (ahead->caller_reads ? 1 : BP_AHEAD_BLOCKS); i++)
         bp_release(&memory, ahead->slots[i].bytes, ahead->block_bytes);
     bp_release(&memory, ahead, sizeof *ahead);
 }

@@ -313,14 +313,41 @@ static uint64_t offset_of(const bp_bpd *bpd, uint64_t block)
     return bpd->begin + block * bpd->full[bpd->dataset->column_count];
 }
 
-bp_status bp_bpd_read_block(const bp_bpd *bpd, uint64_t block, void *buffer, bp_error *error)
+/* Bytes that are still in a second-level cache when they are checked. */
+#define PIECE ((uint64_t)256 << 10)
+
+static size_t end_of_piece(const uint64_t *places, size_t first, size_t end)
+{
+    size_t next = first + 1;
+
+    while (next < end && places[next + 1] - places[first] <= PIECE)
+        next++;
+    return next;
+}
+
+bp_status bp_bpd_read_columns(const bp_bpd *bpd, uint64_t block, size_t first, size_t end, void *buffer, bp_error *error)
 {
     const uint64_t *places = places_of(bpd, block);
+    unsigned char *bytes = buffer;
 
-    BP_TRY(bp_file_read_at(bpd->fd, offset_of(bpd, block), buffer, bp_bpd_block_bytes(bpd, block), bpd->dataset->path, error));
-    for (size_t i = 0; i < bpd->dataset->column_count; i++)
-        BP_TRY(check_chunk(bpd, block, i, (unsigned char *)buffer + places[i], (size_t)(places[i + 1] - places[i]), error));
+    for (size_t next; first < end; first = next) {
+        next = end_of_piece(places, first, end);
+        BP_TRY(bp_file_read_at(bpd->fd, offset_of(bpd, block) + places[first], bytes + places[first],
+                               (size_t)(places[next] - places[first]), bpd->dataset->path, error));
+        for (size_t i = first; i < next; i++)
+            BP_TRY(check_chunk(bpd, block, i, bytes + places[i], (size_t)(places[i + 1] - places[i]), error));
+    }
     return BP_OK;
+}
+
+bp_status bp_bpd_read_block(const bp_bpd *bpd, uint64_t block, void *buffer, bp_error *error)
+{
+    return bp_bpd_read_columns(bpd, block, 0, bpd->dataset->column_count, buffer, error);
+}
+
+void bp_bpd_will_need(const bp_bpd *bpd, uint64_t block)
+{
+    bp_file_will_need(bpd->fd, offset_of(bpd, block), bp_bpd_block_bytes(bpd, block));
 }
 
 const void *bp_bpd_elements(const bp_bpd *bpd, uint64_t block, const void *buffer, size_t column)

@@ -46,6 +46,12 @@ size_t bp_bpd_block_bytes(const bp_bpd *bpd, uint64_t block);
 /* Reads a block into `buffer` and checks it: checksums, and codes of categories. Any thread. */
 bp_status bp_bpd_read_block(const bp_bpd *bpd, uint64_t block, void *buffer, bp_error *error);
 
+/* The same for its columns first ... end - 1, to their places in `buffer`. */
+bp_status bp_bpd_read_columns(const bp_bpd *bpd, uint64_t block, size_t first, size_t end, void *buffer, bp_error *error);
+
+/* Asks the system to read a block to where reading it finds it at once. */
+void bp_bpd_will_need(const bp_bpd *bpd, uint64_t block);
+
 /* The elements of a column in a block that has been read. */
 const void *bp_bpd_elements(const bp_bpd *bpd, uint64_t block, const void *buffer, size_t column);
 

@@ -57,7 +57,7 @@ static bp_status take_memory(bp_feed *feed, bp_error *error)
     arena = (bp_arena){.base = feed->memory};
     carve(feed, &arena);
     BP_TRY(bp_pages_again(feed->from->pages, &feed->allocator, &feed->pages, error));
-    return bp_ahead_create(feed->from->pages->file->bpd, &feed->allocator, &feed->ahead, error);
+    return bp_ahead_create(feed->from->pages->file->bpd, feed->reads, &feed->allocator, &feed->ahead, error);
 }
 
 bp_status bp_feed_create(const bp_examples *from, uint64_t least, unsigned threads, const bp_allocator *allocator, bp_feed **result,
@@ -68,7 +68,8 @@ bp_status bp_feed_create(const bp_examples *from, uint64_t least, unsigned threa
 
     if (!feed)
         return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", sizeof *feed);
-    *feed = (bp_feed){.allocator = memory, .from = from, .threads = threads, .least = least};
+    *feed =
+        (bp_feed){.allocator = memory, .from = from, .threads = threads, .reads = threads >= from->pages->cores, .least = least};
     feed->capacity = choose_capacity(from, least);
     feed->segment = (bp_examples){
         .inputs = from->inputs,
@@ -165,9 +166,25 @@ static bp_status encode_kept(const bp_feed *feed, bp_range range, float *spare, 
 }
 
 typedef struct encoding {
-    const bp_feed *feed;
+    bp_feed *feed;
     int failed;
 } encoding;
+
+static void note(encoding *e, bp_status status)
+{
+    if (status != BP_OK)
+        __atomic_store_n(&e->failed, 1, __ATOMIC_RELAXED);
+}
+
+/* A block that has not been read yet, the member's columns. */
+static void read_part(encoding *e, bp_member member)
+{
+    const bp_bpd *bpd = e->feed->pages->window.bpd;
+    bp_range columns = bp_team_range(member, bpd->dataset->column_count, 1);
+
+    note(e, bp_bpd_read_columns(bpd, e->feed->block.number, columns.first, columns.end, e->feed->block.bytes, NULL));
+    bp_team_barrier(member);
+}
 
 static void encode_part(void *context, bp_member member)
 {
@@ -175,19 +192,29 @@ static void encode_part(void *context, bp_member member)
     const bp_feed *feed = e->feed;
     bp_range range = bp_team_range(member, (size_t)feed->pages->window.dataset.rows, BP_WRITE_ROWS);
 
-    if (encode_kept(feed, range, feed->spare + member.index * feed->from->inputs, NULL) != BP_OK)
-        __atomic_store_n(&e->failed, 1, __ATOMIC_RELAXED);
+    if (!feed->block.read)
+        read_part(e, member);
+    if (!__atomic_load_n(&e->failed, __ATOMIC_RELAXED)) /* what was read may be anything */
+        note(e, encode_kept(feed, range, feed->spare + member.index * feed->from->inputs, NULL));
 }
 
-/* What is wrong is looked for again by one thread: the first row that is wrong is told at any number of threads. */
-static bp_status encode_block(const bp_feed *feed, bp_error *error)
+/* What is wrong is looked for again by one thread: the first that is wrong is told at any number of threads. */
+static bp_status encode_again(bp_feed *feed, bp_error *error)
+{
+    if (!feed->block.read)
+        BP_TRY(bp_bpd_read_block(feed->pages->window.bpd, feed->block.number, feed->block.bytes, error));
+    return encode_kept(feed, (bp_range){0, (size_t)feed->pages->window.dataset.rows}, feed->spare, error);
+}
+
+static bp_status encode_block(bp_feed *feed, bp_error *error)
 {
     encoding e = {.feed = feed};
 
     bp_team_run(feed->threads, encode_part, &e);
-    if (!e.failed)
-        return BP_OK;
-    return encode_kept(feed, (bp_range){0, (size_t)feed->pages->window.dataset.rows}, feed->spare, error);
+    if (e.failed)
+        BP_TRY(encode_again(feed, error));
+    feed->block.read = true;
+    return BP_OK;
 }
 
 /* -------------------------------------------------------------------------------------------------------------- segments */

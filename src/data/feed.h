@@ -17,6 +17,7 @@ typedef struct bp_feed {
     bp_pages *pages; /* its own: others may read the same examples */
     bp_ahead *ahead;
     unsigned threads;
+    bool reads;          /* by those threads; else by one of its own */
     uint64_t least;      /* rows that a segment has, but for the last */
     uint64_t capacity;   /* and that it has room for */
     bp_rows rows;        /* all that are wanted, in their order */
@@ -29,7 +30,7 @@ typedef struct bp_feed {
     size_t bytes;
 } bp_feed;
 
-/* Segments of at least so many rows, encoded by so many threads. `from` is borrowed. */
+/* Segments of at least so many rows, encoded by so many threads, which also read where no core is left for another. `from` is borrowed. */
 bp_status bp_feed_create(const bp_examples *from, uint64_t least, unsigned threads, const bp_allocator *allocator, bp_feed **result,
                          bp_error *error);
 

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "memory.h"
+#include "quota.h"
 
 static bp_status bind(bp_pages *pages, bp_error *error)
 {
@@ -13,17 +14,16 @@ static bp_status bind(bp_pages *pages, bp_error *error)
     return bp_bound_prepare(&pages->bound, error);
 }
 
-bp_status bp_pages_create(const bp_encoder *encoder, const bp_dataset *file, bool with_targets, const bp_allocator *allocator,
-                          bp_pages **result, bp_error *error)
+static bp_status create(const bp_pages *like, bool with_targets, const bp_allocator *allocator, bp_pages **result, bp_error *error)
 {
-    bp_allocator memory = bp_allocator_or_default(allocator);
-    bp_pages *pages = bp_allocate_zeroed(&memory, sizeof *pages);
+    bp_pages *pages = bp_allocate_zeroed(allocator, sizeof *pages);
 
     if (!pages)
         return bp_fail(error, BP_NO_MEMORY, "memory for examples was refused");
-    pages->file = file;
-    pages->bound = (bp_bound){.encoder = encoder, .dataset = &pages->window.dataset, .with_targets = with_targets};
-    pages->bound.pool.allocator = memory;
+    pages->file = like->file;
+    pages->cores = like->cores;
+    pages->bound = (bp_bound){.encoder = like->bound.encoder, .dataset = &pages->window.dataset, .with_targets = with_targets};
+    pages->bound.pool.allocator = *allocator;
     bp_status status = bind(pages, error);
     if (status != BP_OK) {
         bp_pages_free(pages);
@@ -31,6 +31,18 @@ bp_status bp_pages_create(const bp_encoder *encoder, const bp_dataset *file, boo
     }
     *result = pages;
     return BP_OK;
+}
+
+bp_status bp_pages_create(const bp_encoder *encoder, const bp_dataset *file, bool with_targets, const bp_allocator *allocator,
+                          bp_pages **result, bp_error *error)
+{
+    bp_allocator memory = bp_allocator_or_default(allocator);
+    bp_pages like = {.file = file, .bound.encoder = encoder};
+    bp_quota quota;
+
+    bp_quota_read("", bp_quota_affinity(), &quota);
+    like.cores = quota.usable;
+    return create(&like, with_targets, &memory, result, error);
 }
 
 void bp_pages_free(bp_pages *pages)
@@ -51,7 +63,7 @@ bp_status bp_pages_write(const bp_pages *pages, uint64_t begin, uint64_t end, fl
 
 bp_status bp_pages_again(const bp_pages *pages, const bp_allocator *allocator, bp_pages **result, bp_error *error)
 {
-    return bp_pages_create(pages->bound.encoder, pages->file, false, allocator, result, error);
+    return create(pages, false, allocator, result, error);
 }
 
 static bp_status read_row(bp_pages *pages, uint64_t row, void *buffer, float *x, bp_error *error)

@@ -10,6 +10,7 @@
 
 typedef struct bp_pages {
     const bp_dataset *file;
+    unsigned cores; /* that this process has */
     bp_window window;
     bp_bound bound; /* of the window */
 } bp_pages;

@@ -108,7 +108,7 @@ static bp_status fill(application *a, bp_error *error)
     set_views(a);
     size_t bytes = (size_t)a->piece * e->inputs * sizeof(float);
     a->all.x = bp_allocate(&e->allocator, bytes);
-    bp_status status = a->all.x ? bp_ahead_create(e->pages->file->bpd, &e->allocator, &a->ahead, error)
+    bp_status status = a->all.x ? bp_ahead_create(e->pages->file->bpd, false, &e->allocator, &a->ahead, error)
                                 : bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", bytes);
     if (status == BP_OK)
         status = apply_to_blocks(a, error);

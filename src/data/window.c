@@ -85,7 +85,7 @@ static bp_status walk_file(const bp_dataset *file, bp_rows rows, bp_window_taker
     *w = (walk){.rows = rows, .take = take, .context = context};
     bp_status status = bp_window_make(&w->window, file, &pool, error);
     if (status == BP_OK)
-        status = bp_ahead_create(file->bpd, allocator, &ahead, error);
+        status = bp_ahead_create(file->bpd, false, allocator, &ahead, error);
     if (status == BP_OK)
         status = take_blocks(w, ahead, error);
     bp_ahead_free(ahead);

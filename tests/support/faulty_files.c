@@ -102,10 +102,18 @@ static int faulty_close(int fd)
     return failing ? -1 : result;
 }
 
+/* Its failure is nobody's. */
+static int faulty_advise(int fd, off_t offset, off_t size)
+{
+    (void)fd, (void)offset, (void)size;
+    return -1;
+}
+
 static const bp_file_calls faulty_calls = {
     .open = faulty_open,
     .read = faulty_read,
     .pread = faulty_pread,
+    .advise = faulty_advise,
     .write = faulty_write,
     .fsync = faulty_fsync,
     .fstat = faulty_fstat,

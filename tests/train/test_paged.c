@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "examples.h"
 #include "faulty_files.h"
+#include "pages.h"
 #include "problem.h"
 #include "scratch.h"
 
@@ -265,14 +267,32 @@ Test(paged, a_read_error_ends_the_fit_and_nothing_is_lost)
     subject_close(&whole);
 }
 
-Test(paged, damage_is_found_while_it_trains)
+/* On one core the team reads; on more than it has threads, a thread beside it. */
+Test(paged, whoever_reads_the_bits_are_the_same)
+{
+    write_file(false);
+    subject whole = subject_open(0, 1);
+    must_fit(&whole);
+    for (uint32_t threads = 1; threads <= 4; threads += 3)
+        for (unsigned cores = 1; cores <= 64; cores += 63) {
+            subject s = subject_open(1 << 20, threads);
+            s.examples->pages->cores = cores;
+            must_fit(&s);
+            expect_same(&s, &whole, cores == 1 ? "the team reads" : "a thread reads");
+            subject_close(&s);
+        }
+    subject_close(&whole);
+}
+
+static void expect_damage(uint32_t threads, unsigned cores)
 {
     unsigned char *bytes;
     size_t size;
     bp_error error = {0};
 
     write_file(false);
-    subject s = subject_open(1 << 20, 1);
+    subject s = subject_open(1 << 20, threads);
+    s.examples->pages->cores = cores;
     bytes = scratch_read("t.bpd", &size);
     FILE *file = fopen("t.bpd", "r+"); /* the one that is open */
     cr_assert(file && fseek(file, (long)(size / 2), SEEK_SET) == 0 && putc(bytes[size / 2] ^ 1, file) != EOF);
@@ -281,6 +301,13 @@ Test(paged, damage_is_found_while_it_trains)
     cr_assert(strstr(error.text, "damaged"), "%s", error.text);
     free(bytes);
     subject_close(&s);
+}
+
+Test(paged, damage_is_found_while_it_trains)
+{
+    expect_damage(1, 64);
+    expect_damage(1, 1);
+    expect_damage(3, 1);
 }
 
 Test(paged, predictions_and_metrics_are_those_of_memory)
