@@ -188,7 +188,14 @@ static int memory_close(int fd)
     return close(fd);
 }
 
+static int advise_nothing(int fd, off_t offset, off_t size)
+{
+    (void)fd, (void)offset, (void)size;
+    return 0;
+}
+
 static const bp_file_calls calls = {
+    .advise = advise_nothing,
     .open = memory_open,
     .read = memory_read,
     .pread = memory_pread,
