@@ -8,7 +8,8 @@ bp_settings settings_for(const uint32_t *hidden, uint32_t count, bp_activation a
 {
     bp_settings settings;
     bp_settings_init(&settings, sizeof settings);
-    memcpy(settings.hidden, hidden, count * sizeof *hidden);
+    if (hidden)
+        memcpy(settings.hidden, hidden, count * sizeof *hidden);
     settings.hidden_count = count;
     settings.activation = (int32_t)activation;
     settings.loss = (int32_t)loss;
