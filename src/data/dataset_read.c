@@ -164,20 +164,34 @@ static bp_status read_packed(const char *path, const bp_settings *settings, cons
     return bp_bpd_read(path, settings, allocator, result, error);
 }
 
+static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+{
+    size_t length = bp_stream_plain_length(dataset->path);
+
+    if (ends_with(dataset->path, length, ".libsvm") || ends_with(dataset->path, length, ".svm"))
+        return bp_libsvm_read(dataset, settings, error);
+    if (ends_with(dataset->path, length, ".npy"))
+        return bp_npy_read(dataset, settings, lenient, error);
+    if (ends_with(dataset->path, length, "-ubyte") || ends_with(dataset->path, length, ".idx"))
+        return bp_idx_read(dataset, settings, lenient, error);
+    return refuse_format(dataset->path, error);
+}
+
 static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings *settings, bool lenient,
                                             const bp_allocator *allocator, bp_dataset **result, bp_error *error)
 {
-    size_t length = bp_stream_plain_length(path);
+    bp_dataset *dataset;
 
-    if (ends_with(path, length, ".libsvm") || ends_with(path, length, ".svm"))
-        return bp_libsvm_read(path, settings, allocator, result, error);
-    if (ends_with(path, length, ".npy"))
-        return bp_npy_read(path, settings, lenient, allocator, result, error);
-    if (ends_with(path, length, "-ubyte") || ends_with(path, length, ".idx"))
-        return bp_idx_read(path, settings, lenient, allocator, result, error);
     if (ends_with(path, strlen(path), ".bpd"))
         return read_packed(path, settings, allocator, result, error);
-    return refuse_format(path, error);
+    BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
+    bp_status status = fill(dataset, settings, lenient, error);
+    if (status != BP_OK) {
+        bp_dataset_free(dataset);
+        return status;
+    }
+    *result = dataset;
+    return BP_OK;
 }
 
 bool bp_dataset_is_text(const char *path, char *separator)

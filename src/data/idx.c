@@ -235,7 +235,7 @@ static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, 
 
 /* ------------------------------------------------------------------------------------------------------- the data set */
 
-static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+bp_status bp_idx_read(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
 {
     bp_matrix x = {0}, y = {0};
 
@@ -243,20 +243,5 @@ static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool len
     BP_TRY(read_targets(dataset, settings, lenient, &y, error));
     BP_TRY(bp_dataset_set_matrices(dataset, &x, &y, "label", error));
     dataset->integer_classes = y.data && y.columns == 1 && (y.type == BP_TYPE_U8 || y.type == BP_TYPE_I32);
-    return BP_OK;
-}
-
-bp_status bp_idx_read(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
-                      bp_dataset **result, bp_error *error)
-{
-    bp_dataset *dataset;
-
-    BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
-    bp_status status = fill(dataset, settings, lenient, error);
-    if (status != BP_OK) {
-        bp_dataset_free(dataset);
-        return status;
-    }
-    *result = dataset;
     return BP_OK;
 }

@@ -258,19 +258,10 @@ static bp_status read_file(bp_dataset *dataset, const bp_settings *settings, bp_
     return status;
 }
 
-bp_status bp_libsvm_read(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
-                         bp_error *error)
+bp_status bp_libsvm_read(bp_dataset *dataset, const bp_settings *settings, bp_error *error)
 {
-    bp_dataset *dataset;
-
     if (settings->target_file[0])
-        return bp_fail(error, BP_INVALID, "%s: a LIBSVM file holds its labels itself; --target-file is for IDX and NPY", path);
-    BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
-    bp_status status = read_file(dataset, settings, error);
-    if (status != BP_OK) {
-        bp_dataset_free(dataset);
-        return status;
-    }
-    *result = dataset;
-    return BP_OK;
+        return bp_fail(error, BP_INVALID, "%s: a LIBSVM file holds its labels itself; --target-file is for IDX and NPY",
+                       dataset->path);
+    return read_file(dataset, settings, error);
 }

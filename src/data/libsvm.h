@@ -8,10 +8,10 @@
 
 #include "dataset.h"
 
-/* Columns x1, x2, ... up to the highest index, kept sparse, and "label", the target: classes where all labels are whole numbers.
+/* Fills an empty data set from the file at dataset->path.
+ * Columns x1, x2, ... up to the highest index, kept sparse, and "label", the target: classes where all labels are whole numbers.
  * Settings used: max-index; a target-file is refused. BP_BAD_FILE with the line for several labels, ranking groups, indices that do
  * not ascend, and what is no number. */
-bp_status bp_libsvm_read(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
-                         bp_error *error);
+bp_status bp_libsvm_read(bp_dataset *dataset, const bp_settings *settings, bp_error *error);
 
 #endif

@@ -152,7 +152,7 @@ static bp_status read_matrix(bp_dataset *dataset, const char *path, bp_matrix *m
     return convert(&n, &matrix->type);
 }
 
-static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+bp_status bp_npy_read(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
 {
     bp_matrix x = {0}, y = {0};
 
@@ -163,19 +163,4 @@ static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool len
         return bp_fail(error, BP_INVALID, "%s: say where the targets are with --target-file, or which of x1, x2, ... with --target",
                        dataset->path);
     return bp_dataset_set_matrices(dataset, &x, &y, "y", error);
-}
-
-bp_status bp_npy_read(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
-                      bp_dataset **result, bp_error *error)
-{
-    bp_dataset *dataset;
-
-    BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
-    bp_status status = fill(dataset, settings, lenient, error);
-    if (status != BP_OK) {
-        bp_dataset_free(dataset);
-        return status;
-    }
-    *result = dataset;
-    return BP_OK;
 }
