@@ -93,3 +93,16 @@ void *bp_arena_take(bp_arena *arena, size_t count, size_t size)
     arena->used = bp_size_round_up(end, BP_ALIGNMENT);
     return view;
 }
+
+void *bp_arena_commit(bp_arena *arena, const bp_allocator *allocator, size_t *size)
+{
+    *size = arena->used;
+    *arena = (bp_arena){.base = bp_allocate(allocator, *size)}; /* which refuses SIZE_MAX */
+    return arena->base;
+}
+
+void *bp_arena_commit_zeroed(bp_arena *arena, const bp_allocator *allocator, size_t *size)
+{
+    void *block = bp_arena_commit(arena, allocator, size);
+    return block ? memset(block, 0, *size) : NULL;
+}

@@ -147,11 +147,9 @@ bp_status bp_csv_filling_begin(bp_csv_filling *f, bp_dataset *dataset, const bp_
                           .storage = {.table = table, .columns = dataset->column_count},
                           .pass = {.table = table, .threads = team_size(dataset, table), .bad = BP_CSV_NOWHERE}};
     place(&arena, f);
-    f->bytes = arena.used;
-    f->memory = bp_allocate(&dataset->pool.allocator, f->bytes);
+    f->memory = bp_arena_commit(&arena, &dataset->pool.allocator, &f->bytes);
     if (!f->memory)
         return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", dataset->path, f->bytes);
-    arena = (bp_arena){.base = f->memory};
     place(&arena, f);
     for (size_t c = 0; c < f->storage.columns; c++) {
         f->infinite[c] = BP_CSV_NOWHERE;

@@ -285,22 +285,23 @@ bp_status bp_csv_survey_make(const bp_csv_source *source, size_t chunk, unsigned
     survey_work work = {.source = source, .chunk = chunk, .chunk_count = (size_t)((source->size + chunk - 1) / chunk)};
     bp_csv_survey survey = {.bytes = work.chunk_count * sizeof *survey.segments};
     bp_arena arena = {0};
+    size_t bytes;
 
     if (source->size == 0)
         return bp_fail_line(error, source->path, 1, "the file is empty");
     work.buffer_bytes = bp_size_round_up(chunk + 2 * AHEAD, BP_ALIGNMENT);
     place_work(&arena, &work, threads);
-    arena = (bp_arena){.base = bp_allocate_zeroed(&source->allocator, arena.used), .used = 0};
+    void *memory = bp_arena_commit_zeroed(&arena, &source->allocator, &bytes);
     survey.segments = bp_allocate(&source->allocator, survey.bytes);
     place_work(&arena, &work, threads);
     bp_status status = BP_OK;
-    if (!arena.base || !survey.segments)
+    if (!memory || !survey.segments)
         status = bp_fail(error, BP_NO_MEMORY, "%s: memory to read it was refused", source->path);
     if (status == BP_OK)
         status = run_survey(&work, threads, error);
     if (status == BP_OK)
         status = join_chunks(&work, &survey, error);
-    bp_release(&source->allocator, arena.base, arena.used);
+    bp_release(&source->allocator, memory, bytes);
     if (status != BP_OK)
         bp_csv_survey_release(&survey, &source->allocator);
     else

@@ -66,11 +66,9 @@ static bp_status take_block(const bp_bound *a, bp_examples *e, bp_destination *t
     bp_arena arena = {0};
 
     carve(a, &arena);
-    e->owned_size = arena.used;
-    e->owned = arena.used == SIZE_MAX ? NULL : bp_allocate(&e->allocator, arena.used);
+    e->owned = bp_arena_commit(&arena, &e->allocator, &e->owned_size);
     if (!e->owned)
         return refuse_memory(a, error);
-    arena = (bp_arena){.base = e->owned};
     *to = carve(a, &arena);
     leave_out(a, to);
     return BP_OK;

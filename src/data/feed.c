@@ -49,12 +49,10 @@ static bp_status take_memory(bp_feed *feed, bp_error *error)
     bp_arena arena = {.base = NULL};
 
     carve(feed, &arena);
-    feed->bytes = arena.used;
-    feed->memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&feed->allocator, arena.used);
+    feed->memory = bp_arena_commit(&arena, &feed->allocator, &feed->bytes);
     if (!feed->memory)
         return bp_fail(error, BP_NO_MEMORY, "%llu rows of %u inputs, to be held at once: %zu bytes were refused",
-                       (unsigned long long)feed->capacity, feed->from->inputs, arena.used);
-    arena = (bp_arena){.base = feed->memory};
+                       (unsigned long long)feed->capacity, feed->from->inputs, feed->bytes);
     carve(feed, &arena);
     BP_TRY(bp_pages_again(feed->from->pages, &feed->allocator, &feed->pages, error));
     return bp_ahead_create(feed->from->pages->file->bpd, feed->reads, &feed->allocator, &feed->ahead, error);

@@ -78,11 +78,9 @@ bp_status bp_groups_find(const bp_dataset *dataset, const bp_settings *settings,
     if (!column)
         return bp_fail(error, BP_INVALID, "group: no column is named \"%.200s\"", settings->group);
     carve(&groups, rows.count, &arena);
-    groups.bytes = arena.used;
-    groups.memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&dataset->pool.allocator, arena.used);
+    groups.memory = bp_arena_commit(&arena, &dataset->pool.allocator, &groups.bytes);
     if (!groups.memory)
         return bp_fail(error, BP_NO_MEMORY, "memory to group %llu rows was refused", (unsigned long long)rows.count);
-    arena = (bp_arena){.base = groups.memory};
     valued_row *list = carve(&groups, rows.count, &arena);
     bp_status status = fill_values(dataset, column, rows, list, error);
     if (status != BP_OK) {

@@ -37,11 +37,9 @@ static bp_status take_memory(application *a, bp_error *error)
     bp_arena arena = {.base = NULL};
 
     carve(a, &arena);
-    e->owned_size = arena.used;
-    e->owned = arena.used == SIZE_MAX ? NULL : bp_allocate(&e->allocator, arena.used);
+    e->owned = bp_arena_commit(&arena, &e->allocator, &e->owned_size);
     if (!e->owned)
         return bp_fail(error, BP_NO_MEMORY, "targets of %llu rows: memory was refused", (unsigned long long)e->rows);
-    arena = (bp_arena){.base = e->owned};
     carve(a, &arena);
     a->piece = bp_size_round_up(bp_size_min(SCRATCH / (e->inputs * sizeof(float)), BP_BPD_ROWS) + 1, BP_WRITE_ROWS);
     return BP_OK;

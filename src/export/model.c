@@ -112,11 +112,9 @@ static bp_status take_memory(saving *s, const char *path, bp_error *error)
     bp_arena arena = {0};
 
     carve(s, &arena);
-    s->memory_size = arena.used;
-    s->memory = bp_allocate(&s->allocator, s->memory_size);
+    s->memory = bp_arena_commit(&arena, &s->allocator, &s->memory_size);
     if (!s->memory)
         return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", path, s->memory_size);
-    arena = (bp_arena){.base = s->memory};
     carve(s, &arena);
     return BP_OK;
 }

@@ -49,11 +49,9 @@ static bp_status take_memory(writing *w, bp_error *error)
     bp_arena arena = {.base = NULL};
 
     carve(w, &arena);
-    w->memory_size = arena.used;
-    w->memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&w->allocator, arena.used);
+    w->memory = bp_arena_commit(&arena, &w->allocator, &w->memory_size);
     if (!w->memory)
-        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", arena.used);
-    arena = (bp_arena){.base = w->memory};
+        return bp_fail(error, BP_NO_MEMORY, "%zu bytes of memory were refused", w->memory_size);
     carve(w, &arena);
     return BP_OK;
 }

@@ -139,11 +139,9 @@ static bp_status write_all(writing *w, const char *path, const bp_tensor *tensor
     bp_arena arena = {.base = NULL};
 
     carve(w, count, &arena);
-    w->memory_size = arena.used;
-    w->memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&w->allocator, arena.used);
+    w->memory = bp_arena_commit(&arena, &w->allocator, &w->memory_size);
     if (!w->memory)
-        return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", path, arena.used);
-    arena = (bp_arena){.base = w->memory};
+        return bp_fail(error, BP_NO_MEMORY, "%s: %zu bytes of memory were refused", path, w->memory_size);
     carve(w, count, &arena);
     for (size_t i = 0; i < count; i++)
         BP_TRY(add(w, &tensors[i], i, error));

@@ -310,11 +310,10 @@ static bp_status allocate_arrays(bp_reference *reference, bp_error *error)
     bp_arena arena = {0};
 
     carve(reference, &arena);
-    reference->bytes = arena.used;
-    reference->block = bp_allocate_zeroed(&reference->allocator, arena.used);
+    reference->block = bp_arena_commit_zeroed(&arena, &reference->allocator, &reference->bytes);
     if (!reference->block)
-        return bp_fail(error, BP_NO_MEMORY, "reference of %zu parameters: %zu bytes refused", reference->parameters, arena.used);
-    arena = (bp_arena){.base = reference->block};
+        return bp_fail(error, BP_NO_MEMORY, "reference of %zu parameters: %zu bytes refused", reference->parameters,
+                       reference->bytes);
     carve(reference, &arena);
     return BP_OK;
 }

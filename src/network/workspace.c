@@ -41,11 +41,9 @@ static bp_status take_memory(bp_workspace *workspace, bp_error *error)
     bp_arena arena = {.base = NULL};
 
     carve(workspace, &arena);
-    workspace->bytes = arena.used;
-    workspace->memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&workspace->allocator, arena.used);
+    workspace->memory = bp_arena_commit(&arena, &workspace->allocator, &workspace->bytes);
     if (!workspace->memory)
-        return bp_fail(error, BP_NO_MEMORY, "a workspace: %zu bytes were refused", arena.used);
-    arena = (bp_arena){.base = workspace->memory};
+        return bp_fail(error, BP_NO_MEMORY, "a workspace: %zu bytes were refused", workspace->bytes);
     carve(workspace, &arena);
     return BP_OK;
 }

@@ -174,11 +174,9 @@ static bp_status take_memory(call *all, bp_fold_result *result, bp_error *error)
     bp_arena arena = {.base = NULL};
 
     carve(all, &arena);
-    all->bytes = arena.used;
-    all->memory = arena.used == SIZE_MAX ? NULL : bp_allocate_zeroed(&all->allocator, arena.used);
+    all->memory = bp_arena_commit_zeroed(&arena, &all->allocator, &all->bytes);
     if (!all->memory)
         return bp_fail(error, BP_NO_MEMORY, "%u folds: %zu bytes were refused", all->folds, all->bytes);
-    arena = (bp_arena){.base = all->memory};
     carve(all, &arena);
     for (uint32_t f = 0; f < all->folds; f++)
         all->jobs[f].result = &result[f];

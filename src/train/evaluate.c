@@ -380,11 +380,10 @@ bp_status bp_evaluate(const bp_network *network, bp_workspace *workspace, const 
     };
     bp_arena arena = {.base = NULL};
     carve(&e, &arena);
-    size_t bytes = arena.used;
-    arena = (bp_arena){.base = bp_allocate(&workspace->allocator, bytes)};
-    if (!arena.base)
+    size_t bytes;
+    void *memory = bp_arena_commit(&arena, &workspace->allocator, &bytes);
+    if (!memory)
         return bp_fail(error, BP_NO_MEMORY, "metrics of %llu rows: %zu bytes were refused", (unsigned long long)rows.count, bytes);
-    unsigned char *memory = arena.base;
     carve(&e, &arena);
     memset(e.partials, 0, count_blocks(&e) * e.stride);
     bp_status status = bp_workspace_visit(workspace, network, examples, rows, sum_block, &e, error);

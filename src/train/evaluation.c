@@ -88,9 +88,7 @@ static bp_status take_kept(bp_evaluation *e, bp_evaluation **result, bp_error *e
     bp_arena arena = {.base = NULL};
 
     carve_kept(e, result, &arena);
-    e->bytes = arena.used;
-    arena = (bp_arena){.base = arena.used == SIZE_MAX ? NULL : bp_allocate_zeroed(&e->allocator, e->bytes)};
-    if (!arena.base)
+    if (!bp_arena_commit_zeroed(&arena, &e->allocator, &e->bytes))
         return bp_fail(error, BP_NO_MEMORY, "an evaluation of %llu rows: %zu bytes were refused",
                        (unsigned long long)e->answers.rows, e->bytes);
     carve_kept(e, result, &arena);
@@ -103,9 +101,7 @@ static void *take_passing(const bp_evaluation *e, bp_answers *answers, size_t *b
     bp_arena arena = {.base = NULL};
 
     carve_passing(answers, &arena);
-    *bytes = arena.used;
-    void *memory = arena.used == SIZE_MAX ? NULL : bp_allocate(&e->allocator, arena.used);
-    arena = (bp_arena){.base = memory};
+    void *memory = bp_arena_commit(&arena, &e->allocator, bytes);
     if (memory)
         carve_passing(answers, &arena);
     return memory;

@@ -219,11 +219,10 @@ static bp_status compare_in_arena(check *c, bp_network *network, uint64_t entrie
     bp_arena arena = {0};
 
     carve(c, &arena);
-    size_t bytes = arena.used;
-    void *block = bp_allocate_zeroed(&c->allocator, bytes);
+    size_t bytes;
+    void *block = bp_arena_commit_zeroed(&arena, &c->allocator, &bytes);
     if (!block)
         return bp_fail(error, BP_NO_MEMORY, "gradients of %zu parameters: %zu bytes refused", c->reference->parameters, bytes);
-    arena = (bp_arena){.base = block};
     carve(c, &arena);
     bp_status status = compare(c, network, entries, layers, error);
     bp_release(&c->allocator, block, bytes);

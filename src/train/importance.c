@@ -242,12 +242,11 @@ static bp_status weigh(shuffling *s, const bp_examples *examples, bp_rows rows, 
     bp_arena arena = {.base = NULL};
 
     carve(s, examples, rows.count, &arena);
-    size_t bytes = arena.used;
-    void *memory = bytes == SIZE_MAX ? NULL : bp_allocate(allocator, bytes);
+    size_t bytes;
+    void *memory = bp_arena_commit(&arena, allocator, &bytes);
     if (!memory)
         return bp_fail(error, BP_NO_MEMORY, "importance with %llu rows: %zu bytes were refused", (unsigned long long)rows.count,
                        bytes);
-    arena = (bp_arena){.base = memory};
     carve(s, examples, rows.count, &arena);
     bp_status status = copy_rows(s, examples, rows, error);
     if (status == BP_OK)

@@ -57,11 +57,9 @@ bp_status bp_sparse_batch_begin(bp_sparse_batch *batch, const bp_layout *layout,
     batch->allocator = *allocator;
     batch->groups = layout->layer[0].k_panels;
     carve(batch, plan, entries, &arena);
-    batch->bytes = arena.used;
-    batch->memory = arena.used == SIZE_MAX ? NULL : bp_allocate(allocator, arena.used);
+    batch->memory = bp_arena_commit(&arena, allocator, &batch->bytes);
     if (!batch->memory)
-        return bp_fail(error, BP_NO_MEMORY, "minibatches of up to %zu entries: %zu bytes were refused", entries, arena.used);
-    arena = (bp_arena){.base = batch->memory};
+        return bp_fail(error, BP_NO_MEMORY, "minibatches of up to %zu entries: %zu bytes were refused", entries, batch->bytes);
     carve(batch, plan, entries, &arena);
     return BP_OK;
 }

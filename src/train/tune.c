@@ -189,11 +189,9 @@ static bp_status take_memory(search *all, bp_error *error)
     bp_arena arena = {.base = NULL};
 
     carve(all, &arena);
-    all->bytes = arena.used;
-    all->memory = arena.used == SIZE_MAX ? NULL : bp_allocate_zeroed(&all->allocator, arena.used);
+    all->memory = bp_arena_commit_zeroed(&arena, &all->allocator, &all->bytes);
     if (!all->memory)
         return bp_fail(error, BP_NO_MEMORY, "%u trials: %zu bytes were refused", all->trials, all->bytes);
-    arena = (bp_arena){.base = all->memory};
     carve(all, &arena);
     return BP_OK;
 }
