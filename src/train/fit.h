@@ -27,6 +27,9 @@ typedef struct bp_fit {
     double last_pause;
 } bp_fit;
 
+/* BP_INVALID for data that do not go with the network and its settings; BP_DIVERGED where an earlier fit has. */
+bp_status bp_fit_check(const bp_fit *fit, bp_error *error);
+
 /* Checks the data against the network and the resumed state, and allocates what epochs need. */
 bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training,
                        bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,

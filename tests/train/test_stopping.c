@@ -247,25 +247,36 @@ Test(stopping, refuses_a_metric_that_the_loss_does_not_have)
     }
 }
 
+/* The rates of a fit's epochs, by the problem's settings with early stopping. */
+static rates rates_of_fit(problem *p)
+{
+    uint64_t index[40];
+    rates r = {.epochs = 0};
+    bp_callbacks callbacks = {.context = &r, .epoch = note_rate};
+
+    p->settings.schedule_patience = 1;
+    p->settings.schedule_factor = 0.5;
+    p->settings.patience = 10;
+    for (uint64_t i = 0; i < 40; i++)
+        index[i] = i;
+    bp_network *network = problem_network(p);
+    bp_trainer *trainer = problem_trainer(p, network);
+    cr_assert_eq(bp_trainer_fit(trainer, NULL, p->examples, (bp_rows){index, TRAINING}, p->examples,
+                                (bp_rows){index + TRAINING, 40 - TRAINING}, &callbacks, NULL, NULL),
+                 BP_OK);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    return r;
+}
+
 /* Each epoch's rate follows from what earlier epochs showed. */
 Test(stopping, a_plateau_lowers_the_rate_of_the_next_epoch)
 {
     problem p = noise();
-    uint64_t index[40], falls = 0;
-    rates r = {.epochs = 0};
-    bp_callbacks callbacks = {.context = &r, .epoch = note_rate};
+    uint64_t falls = 0;
 
     p.settings.schedule = BP_PLATEAU;
-    p.settings.schedule_patience = 1;
-    p.settings.schedule_factor = 0.5;
-    p.settings.patience = 10;
-    for (uint64_t i = 0; i < 40; i++)
-        index[i] = i;
-    bp_network *network = problem_network(&p);
-    bp_trainer *trainer = problem_trainer(&p, network);
-    cr_assert_eq(bp_trainer_fit(trainer, NULL, p.examples, (bp_rows){index, TRAINING}, p.examples,
-                                (bp_rows){index + TRAINING, 40 - TRAINING}, &callbacks, NULL, NULL),
-                 BP_OK);
+    rates r = rates_of_fit(&p);
     bp_plateau plateau = {.share = 1};
     for (uint64_t epoch = 0; epoch < r.epochs; epoch++) {
         cr_assert_eq(r.rate[epoch], 0.02 * plateau.share, "epoch %llu: %g", (unsigned long long)epoch + 1, r.rate[epoch]);
@@ -273,33 +284,17 @@ Test(stopping, a_plateau_lowers_the_rate_of_the_next_epoch)
         falls += plateau.waited == 0 && !r.better[epoch];
     }
     cr_assert_gt(falls, 1);
-    bp_trainer_free(trainer);
-    bp_network_free(network);
     problem_free(&p);
 }
 
 Test(stopping, another_schedule_sees_no_plateau)
 {
     problem p = noise();
-    uint64_t index[40];
-    rates r = {.epochs = 0};
-    bp_callbacks callbacks = {.context = &r, .epoch = note_rate};
+    rates r = rates_of_fit(&p);
 
-    p.settings.schedule_patience = 1;
-    p.settings.schedule_factor = 0.5;
-    p.settings.patience = 10;
-    for (uint64_t i = 0; i < 40; i++)
-        index[i] = i;
-    bp_network *network = problem_network(&p);
-    bp_trainer *trainer = problem_trainer(&p, network);
-    cr_assert_eq(bp_trainer_fit(trainer, NULL, p.examples, (bp_rows){index, TRAINING}, p.examples,
-                                (bp_rows){index + TRAINING, 40 - TRAINING}, &callbacks, NULL, NULL),
-                 BP_OK);
     cr_assert_gt(r.epochs, 3);
     for (uint64_t epoch = 0; epoch < r.epochs; epoch++)
         cr_assert_eq(r.rate[epoch], 0.02, "epoch %llu: %g", (unsigned long long)epoch + 1, r.rate[epoch]);
-    bp_trainer_free(trainer);
-    bp_network_free(network);
     problem_free(&p);
 }
 
