@@ -108,6 +108,16 @@ bool exists(const char *name)
     return access(name, F_OK) == 0;
 }
 
+bool holds_text(const char *name, const char *text)
+{
+    size_t size;
+    unsigned char *bytes = scratch_read(name, &size);
+    bool same = size == strlen(text) && memcmp(bytes, text, size) == 0;
+
+    free(bytes);
+    return same;
+}
+
 bool same_bytes(const char *name, const char *other)
 {
     size_t size, other_size;

@@ -36,6 +36,7 @@ json_t *parsed_output(void);
 void write_text(const char *name, const char *text);
 bool exists(const char *name);
 bool same_bytes(const char *name, const char *other);
+bool holds_text(const char *name, const char *text); /* that, and nothing else */
 
 /* CSV files that a small network can learn: columns x1, x2, colour, and a class of three, or a value. */
 void write_classes(const char *name, int rows, unsigned seed);
