@@ -374,9 +374,9 @@ static bp_status get_encoder(bp_encoder *encoder, const json_t *root, bp_error *
 bp_status bp_encoder_from_json(const char *text, size_t size, const bp_allocator *allocator, bp_encoder **result, bp_error *error)
 {
     bp_encoder *encoder;
-    bp_json_problem cause;
+    json_error_t cause;
     json_t *root;
-    bp_status status = bp_json_parse(text, size, allocator, &root, &cause);
+    bp_status status = bp_json_parse(text, size, &root, &cause);
 
     if (status == BP_NO_MEMORY)
         return bp_fail(error, BP_NO_MEMORY, "memory for the encoder's %zu bytes was refused", size);

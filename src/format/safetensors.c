@@ -68,7 +68,7 @@ static uint64_t read_u64(const unsigned char *bytes)
 /* Sets data_begin and json. The length is looked at before anything is allocated. */
 static bp_status parse_header(bp_safetensors *file, bp_error *error)
 {
-    bp_json_problem problem;
+    json_error_t problem;
     json_t *root;
 
     if (file->size < 8)
@@ -83,13 +83,14 @@ static bp_status parse_header(bp_safetensors *file, bp_error *error)
     file->data_begin = 8 + (size_t)length;
     if (length == 0 || file->bytes[8] != '{')
         return bp_fail_offset(error, file->path, 8, "the header does not begin with '{': not safetensors");
-    bp_status status = bp_json_parse((const char *)file->bytes + 8, (size_t)length, &file->allocator, &root, &problem);
+    bp_status status = bp_json_parse((const char *)file->bytes + 8, (size_t)length, &root, &problem);
 
     if (status == BP_NO_MEMORY)
         return bp_fail(error, BP_NO_MEMORY, "%s: memory for the header of %llu bytes was refused", file->path,
                        (unsigned long long)length);
     if (status != BP_OK)
-        return bp_fail_offset(error, file->path, 8 + (uint64_t)problem.at, "header: %s", problem.text);
+        return bp_fail_offset(error, file->path, 8 + (problem.position > 0 ? (uint64_t)problem.position : 0), "header: %s",
+                              problem.text);
     file->json = root;
     return BP_OK;
 }
