@@ -13,7 +13,10 @@
  * Memory. What a _create, _read, _fit or _load function hands out belongs to the caller and is given back to the
  * matching _free, which accepts NULL. No other handle, array or result argument may be NULL unless its function says so.
  * A bp_allocator is copied into the handle; NULL stands for aligned_alloc and free. Text and arrays handed in are copied
- * unless "borrow" is said. Nothing is allocated during a step.
+ * unless "borrow" is said. Nothing is allocated during a step. Memory that is refused is BP_NO_MEMORY, except to three things that
+ * the library stands on and that end the process themselves: hwloc, which looks at the machine, jansson, within a number of a
+ * header, and OpenMP's runtime, which starts teams. Room for the first two and threads for the last are tried beforehand, so what
+ * remains is another thread that takes them in that moment, or memory refused for a team larger than any before.
  *
  * Threads. Functions on different handles may run at once; on one handle, only those that take it as const. One thread
  * is used unless settings say more. Callbacks run on the calling thread, outside any parallel region.
