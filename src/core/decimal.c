@@ -20,7 +20,8 @@ static product multiply(uint64_t a, uint64_t b)
 }
 
 /* The leading bits of mantissa * 5^exponent: by the second half of the table too where the first leaves the 55 bits that
- * matter in doubt. */
+ * matter in doubt. Behind it no doubt is left, whatever the mantissa (Mushtak and Lemire 2023, "Fast number parsing without
+ * fallback"). */
 static product multiply_by_power(uint64_t mantissa, int64_t exponent)
 {
     const uint64_t *power = powers_of_five[exponent - BP_DECIMAL_FIRST];
@@ -46,8 +47,6 @@ bool bp_decimal_round(uint64_t mantissa, int64_t exponent, double *value)
         return false;
     int zeros = __builtin_clzll(mantissa);
     product z = multiply_by_power(mantissa << zeros, exponent);
-    if (z.low == UINT64_MAX && (exponent < -27 || exponent > 55)) /* the table's end: the next bit is not known */
-        return false;
     int upper = (int)(z.high >> 63), shift = upper + 9;
     uint64_t m = z.high >> shift;
     int64_t p = ((152170 + 65536) * exponent >> 16) + 63 + upper - zeros + 1023;

@@ -53,12 +53,12 @@ static bool print_special(double value, char text[32])
 
 static BP_OUT_OF_LINE size_t print_f64(double value, char text[32])
 {
+    int digits = 15;
+
     if (!print_special(value, text))
-        for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice for a double */
+        do
             print_number(text, digits, value);
-            if (read_number(text) == value)
-                break;
-        }
+        while (digits++ < 17 && read_number(text) != value); /* 17 always suffice for a double */
     return strlen(text);
 }
 
@@ -72,12 +72,12 @@ size_t bp_text_f64(double value, char text[32])
 
 static BP_OUT_OF_LINE size_t print_f32(float value, char text[32])
 {
+    int digits = 6;
+
     if (!print_special((double)value, text))
-        for (int digits = 6; digits <= 9; digits++) { /* 9 always suffice for a float */
+        do
             print_number(text, digits, (double)value);
-            if ((float)read_number(text) == value)
-                break;
-        }
+        while (digits++ < 9 && (float)read_number(text) != value); /* 9 always suffice for a float */
     return strlen(text);
 }
 

@@ -135,6 +135,17 @@ static bp_status refuse_twins(bp_dataset *dataset, bp_error *error)
     return BP_OK;
 }
 
+/* Behind the columns stand the zeros that fill the last unit, and nothing else. */
+static bp_status check_rest(const cursor *c, bp_error *error)
+{
+    static const unsigned char zeros[BP_BPD_UNIT];
+    size_t rest = c->size - c->at;
+
+    if (rest >= sizeof zeros || memcmp(c->bytes + c->at, zeros, rest) != 0)
+        return bp_fail_offset(error, c->path, c->at, "the header goes on behind its columns");
+    return BP_OK;
+}
+
 static bp_status parse_columns(bp_dataset *dataset, const bp_bpd_head *head, const void *header, bp_error *error)
 {
     cursor c = {dataset->path, header, (size_t)head->bytes, sizeof *head};
@@ -147,6 +158,7 @@ static bp_status parse_columns(bp_dataset *dataset, const bp_bpd_head *head, con
     BP_TRY(bp_dataset_make_columns(dataset, head->columns, error));
     for (size_t i = 0; i < dataset->column_count; i++)
         BP_TRY(read_column_entry(&c, dataset, &dataset->columns[i], error));
+    BP_TRY(check_rest(&c, error));
     return refuse_twins(dataset, error);
 }
 

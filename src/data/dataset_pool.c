@@ -7,8 +7,12 @@
 #include "memory.h"
 #include "size.h"
 
-#define CHUNK ((size_t)8192) /* a few hundred names; what a small data set wastes at most */
-#define SMALL ((size_t)1024) /* from here on a piece has a block of its own: a chunk's end wastes less than this */
+#ifndef BP_POOL_CHUNK
+#define BP_POOL_CHUNK 8192 /* a few hundred names; what a small data set wastes at most */
+#endif
+
+#define CHUNK ((size_t)BP_POOL_CHUNK)
+#define SMALL (CHUNK / 8) /* from here on a piece has a block of its own: a chunk's end wastes less than this */
 
 bp_status bp_pool_adopt(bp_pool *pool, void *memory, size_t size, bp_error *error)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -212,18 +211,19 @@ static bp_status check_sorted(char *const *texts, size_t count, const char *what
     return BP_OK;
 }
 
+/* jansson reads no number that is not finite. */
+static bool read_number(const json_t *value, double *number)
+{
+    *number = json_number_value(value);
+    return json_is_number(value);
+}
+
 static bp_status get_scaled(bp_pool *pool, const json_t *object, char **name, double *mean, double *scale, bp_error *error)
 {
-    const json_t *m = json_object_get(object, "mean"), *s = json_object_get(object, "scale");
-
     BP_TRY(get_text(pool, json_object_get(object, "name"), "a column without a name", name, error));
-    if (!json_is_number(m) || !json_is_number(s))
+    if (!read_number(json_object_get(object, "mean"), mean) || !read_number(json_object_get(object, "scale"), scale))
         return fail(error, "a column without mean and scale");
-    *mean = json_number_value(m);
-    *scale = json_number_value(s);
-    if (!isfinite(*mean) || !(*scale > 0) || !isfinite(*scale))
-        return fail(error, "a mean or a scale that cannot be");
-    return BP_OK;
+    return *scale > 0 ? BP_OK : fail(error, "a scale that cannot be");
 }
 
 static bp_status get_flag(const json_t *object, const char *key, bool *flag, bp_error *error)
@@ -231,7 +231,7 @@ static bp_status get_flag(const json_t *object, const char *key, bool *flag, bp_
     const json_t *value = json_object_get(object, key);
 
     *flag = json_is_true(value);
-    return !value || json_is_boolean(value) ? BP_OK : fail(error, "a flag that is neither true nor false");
+    return !value || *flag || json_typeof(value) == JSON_FALSE ? BP_OK : fail(error, "a flag that is neither true nor false");
 }
 
 static bp_status get_number_feature(bp_pool *pool, const json_t *object, bp_feature *feature, bp_error *error)
@@ -239,8 +239,8 @@ static bp_status get_number_feature(bp_pool *pool, const json_t *object, bp_feat
     const json_t *fill = json_object_get(object, "fill");
 
     BP_TRY(get_scaled(pool, object, &feature->name, &feature->mean, &feature->scale, error));
-    feature->fill = json_is_number(fill) ? json_number_value(fill) : feature->mean;
-    return (!fill || json_is_number(fill)) && isfinite(feature->fill) ? BP_OK : fail(error, "a fill that is no number");
+    feature->fill = feature->mean;
+    return !fill || read_number(fill, &feature->fill) ? BP_OK : fail(error, "a fill that is no number");
 }
 
 static bp_status get_feature(bp_pool *pool, const json_t *object, bp_feature *feature, bp_error *error)
@@ -335,9 +335,8 @@ static bp_status get_class_weights(bp_encoder *encoder, const json_t *list, bp_e
     if (!encoder->class_weights)
         return BP_NO_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        const json_t *weight = json_array_get(list, i);
-        encoder->class_weights[i] = json_number_value(weight);
-        if (!json_is_number(weight) || !(encoder->class_weights[i] >= 0) || !isfinite(encoder->class_weights[i]))
+        double *weight = &encoder->class_weights[i];
+        if (!read_number(json_array_get(list, i), weight) || *weight < 0)
             return fail(error, "a class's weight that cannot be");
     }
     return BP_OK;

@@ -9,10 +9,10 @@
 #include "dataset_matrix.h"
 #include "error.h"
 #include "memory.h"
-#include "size.h"
 #include "stream.h"
 
 #define DIMENSIONS_MAX 255
+_Static_assert(SIZE_MAX / 4 > (UINT64_C(1) << 32) * BP_COLUMNS_MAX * 8, "no header tells of more bytes than can be counted");
 
 typedef struct idx_header {
     unsigned char type;
@@ -59,11 +59,12 @@ static bp_status read_exactly(bp_stream *stream, const char *path, size_t at, un
     return BP_OK;
 }
 
-/* Rows, columns and bytes out of the sizes of the dimensions, none of which is believed yet. */
+/* Rows, columns and bytes out of the sizes of the dimensions, none of which is believed yet. Nothing overflows: a size is below 2^32,
+ * columns are 2^24 at most before the next size multiplies them, and an element has 8 bytes at most. */
 static bp_status multiply_sizes(const char *path, const unsigned char *sizes, size_t dimensions, idx_header *header,
                                 bp_error *error)
 {
-    size_t columns = 1, elements;
+    size_t columns = 1;
 
     for (size_t i = 0; i < dimensions; i++) {
         size_t size = (size_t)big_endian(sizes + 4 * i, 4);
@@ -71,14 +72,12 @@ static bp_status multiply_sizes(const char *path, const unsigned char *sizes, si
             return bp_fail_offset(error, path, 4 + 4 * i, "dimension %zu is 0: the file holds no data", i + 1);
         if (i == 0)
             header->elements.rows = size;
-        else if (!bp_size_mul(columns, size, &columns) || columns > BP_COLUMNS_MAX)
+        else if ((columns *= size) > BP_COLUMNS_MAX)
             return bp_fail_offset(error, path, 4 + 4 * i, "the header tells of more than %llu columns",
                                   (unsigned long long)BP_COLUMNS_MAX);
     }
     header->elements.columns = columns;
-    if (!bp_size_mul((size_t)header->elements.rows, columns, &elements) ||
-        !bp_size_mul(elements, header->element, &header->elements.bytes) || header->elements.bytes > SIZE_MAX / 4)
-        return bp_fail_offset(error, path, 4, "the header tells of more data than there can be");
+    header->elements.bytes = (size_t)header->elements.rows * columns * header->element;
     return BP_OK;
 }
 

@@ -20,7 +20,9 @@
 typedef struct loading {
     bp_allocator allocator;
     const bp_safetensors *file;
-    bp_settings settings; /* the network's own: hidden, activation, loss, dropout, precision */
+    bp_settings settings;                   /* the network's own: hidden, activation, loss, dropout, precision */
+    const bp_tensor *weight[BP_LAYERS_MAX]; /* [n, k], found and looked at by check_layer */
+    const bp_tensor *bias[BP_LAYERS_MAX];   /* [n] */
     uint32_t layers;
     uint32_t inputs;
     uint32_t outputs;
@@ -80,12 +82,11 @@ static bool is_width(uint64_t width)
 }
 
 /* `weight` [n, k] and `bias` [n] of one layer, where k is known but for the first. */
-static bp_status check_layer(const loading *l, uint32_t layer, uint64_t k, uint64_t *n, bp_error *error)
+static bp_status check_layer(loading *l, uint32_t layer, uint64_t k, uint64_t *n, bp_error *error)
 {
-    const bp_tensor *weight, *bias;
-
-    BP_TRY(find_tensor(l, layer, "weight", &weight, error));
-    BP_TRY(find_tensor(l, layer, "bias", &bias, error));
+    BP_TRY(find_tensor(l, layer, "weight", &l->weight[layer], error));
+    BP_TRY(find_tensor(l, layer, "bias", &l->bias[layer], error));
+    const bp_tensor *weight = l->weight[layer], *bias = l->bias[layer];
     if (weight->dtype != BP_DTYPE_F32 || bias->dtype != BP_DTYPE_F32)
         return fail(l, error, "has to hold F32, but does not in ", weight->dtype != BP_DTYPE_F32 ? weight->name : bias->name);
     if (weight->rank != 2 || !is_width(weight->shape[0]) || !is_width(weight->shape[1]))
@@ -103,7 +104,6 @@ static bp_status check_layer(const loading *l, uint32_t layer, uint64_t k, uint6
 /* Sizes of all layers into the settings, by which the network is then made. */
 static bp_status read_shape(loading *l, bp_error *error)
 {
-    const bp_tensor *first;
     uint64_t n = 0;
 
     BP_TRY(read_name(l, "activation", error));
@@ -119,9 +119,8 @@ static bp_status read_shape(loading *l, bp_error *error)
         if (layer + 1 < l->layers)
             l->settings.hidden[layer] = (uint32_t)n;
     }
-    BP_TRY(find_tensor(l, 0, "weight", &first, error));
     l->settings.hidden_count = l->layers - 1;
-    l->inputs = (uint32_t)first->shape[1];
+    l->inputs = (uint32_t)l->weight[0]->shape[1];
     l->outputs = (uint32_t)n;
     return BP_OK;
 }
@@ -141,10 +140,7 @@ static bp_status read_finite(const loading *l, const bp_tensor *tensor, size_t i
 /* W [k, n] from weight [n, k], and b [n]. */
 static bp_status read_layer(const loading *l, uint32_t layer, float *W, float *b, bp_error *error)
 {
-    const bp_tensor *weight, *bias;
-
-    BP_TRY(find_tensor(l, layer, "weight", &weight, error));
-    BP_TRY(find_tensor(l, layer, "bias", &bias, error));
+    const bp_tensor *weight = l->weight[layer], *bias = l->bias[layer];
     size_t n = (size_t)weight->shape[0], k = (size_t)weight->shape[1];
     for (size_t column = 0; column < n; column++) {
         BP_TRY(read_finite(l, bias, column, &b[column], error));

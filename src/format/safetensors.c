@@ -99,17 +99,16 @@ static bp_status parse_metadata(bp_safetensors *file, json_t *metadata, bp_error
 {
     const char *key;
     json_t *value;
-    size_t bytes;
 
-    if (!json_is_object(metadata))
+    if (json_typeof(metadata) != JSON_OBJECT)
         return bp_fail_offset(error, file->path, 8, "header: __metadata__ is no object");
-    if (!bp_size_mul(json_object_size(metadata), sizeof *file->metadata, &bytes) ||
-        !(file->metadata = bp_allocate(&file->allocator, bytes)))
+    file->metadata = bp_allocate(&file->allocator, json_object_size(metadata) * sizeof *file->metadata);
+    if (!file->metadata)
         return bp_fail(error, BP_NO_MEMORY, "%s: memory for %zu pairs of metadata was refused", file->path,
                        json_object_size(metadata));
     json_object_foreach(metadata, key, value)
     {
-        if (!json_is_string(value))
+        if (json_typeof(value) != JSON_STRING)
             return bp_fail_offset(error, file->path, 8, "header: __metadata__ has \"%.100s\", which is no string", key);
         file->metadata[file->pair_count++] = (bp_pair){key, json_string_value(value)};
     }
@@ -195,10 +194,9 @@ static bp_status parse_entries(bp_safetensors *file, bp_error *error)
 {
     const char *name;
     json_t *entry;
-    size_t bytes;
 
-    if (!bp_size_mul(json_object_size(file->json), sizeof *file->tensors, &bytes) ||
-        !(file->tensors = bp_allocate_zeroed(&file->allocator, bytes)))
+    file->tensors = bp_allocate_zeroed(&file->allocator, json_object_size(file->json) * sizeof *file->tensors);
+    if (!file->tensors)
         return bp_fail(error, BP_NO_MEMORY, "%s: memory for %zu tensors was refused", file->path, json_object_size(file->json));
     json_object_foreach(file->json, name, entry)
     {

@@ -111,7 +111,7 @@ Test(decimal, hard_cases_are_rounded_as_by_strtod)
         "45.24570191439438", "121.48791951161945", "6929495644600919.5", "3.7455744005952583e15", "2e-65", "9e46",
         "9999999999999999999e46", "1e-65", "5e-324", "123456789012345678e-40", "1e00000000000000000002",
         "0.1000000000000000055511151231257827", "104110013277974872254e-225",
-        "5708990770823839207320493820740630171355185151999e-3",
+        "5708990770823839207320493820740630171355185151999e-3", "12E5", "-3.25E-7", "1E400", "12345678901234567890123E-5",
         /* Paxson's table 4: closest to halfway for double at 17 digits and below */
         "5e125", "69e267", "999e-26", "7861e-34", "75569e-254", "928609e-261", "9210917e80", "84863171e114", "653777767e273",
         "5232604057e-298", "27235667517e-109", "653532977297e-123", "3142213164987e-294", "46202199371337e-72",
@@ -120,6 +120,31 @@ Test(decimal, hard_cases_are_rounded_as_by_strtod)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check(cases[i]);
+}
+
+/* The 64 bits behind the leading ones are all ones then. */
+Test(decimal, products_that_end_in_ones_are_rounded_as_by_strtod)
+{
+    static const uint64_t powers[][2] = {
+#include "decimal_powers.inc.h"
+    };
+    char text[64];
+    double value;
+    size_t taken = 0;
+
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
+        uint64_t inverse = powers[i][0];
+        for (int round = 0; round < 5; round++) /* of an odd number, modulo 2^64: each step doubles the bits that are right */
+            inverse *= 2 - powers[i][0] * inverse;
+        uint64_t mantissa = -inverse;
+        if (mantissa * powers[i][0] != UINT64_MAX || mantissa >> 63 == 0) /* an even one; a mantissa that would be shifted */
+            continue;
+        sprintf(text, "%" PRIu64 "e%d", mantissa, (int)i - 65);
+        cr_assert(bp_decimal_round(mantissa, (int64_t)i - 65, &value));
+        cr_assert_eq(value, strtod(text, NULL), "%s was read as %a", text, value);
+        taken++;
+    }
+    cr_assert_gt(taken, 20);
 }
 
 Test(decimal, what_is_no_number_is_refused)

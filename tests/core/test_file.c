@@ -278,11 +278,41 @@ Test(file, refusals_name_the_file_and_the_kind)
     cr_assert(strstr(error.text, "missing"), "%s", error.text);
 }
 
-Test(file, any_failing_call_of_a_read_is_told_and_loses_nothing)
+static int fstat_of_more(int fd, struct stat *status)
+{
+    int result = fstat(fd, status);
+
+    status->st_size += 5;
+    return result;
+}
+
+Test(file, a_file_that_shrinks_while_it_is_read_is_refused)
+{
+    bp_file_calls lying = bp_file_system;
+    refusing memory = refuse_at(SIZE_MAX);
+    char text[64];
+    size_t size;
+    bp_error error;
+    int fd;
+
+    scratch_write("file", fresh, strlen(fresh));
+    lying.fstat = fstat_of_more;
+    bp_file_table = &lying;
+    cr_assert_eq(read_whole("file", 100, &memory, text, &size, &error), BP_BAD_FILE);
+    cr_assert(strstr(error.text, "the file ends, though it had 16 bytes"), "%s", error.text);
+    cr_assert_eq(error.offset, 11);
+    bp_file_table = &bp_file_system;
+    cr_assert_eq(bp_file_open_read("file", &fd, NULL, NULL), BP_OK);
+    cr_assert_eq(bp_file_read_at(fd, 4, text, 7, "file", NULL), BP_OK);
+    cr_assert_eq(bp_file_read_at(fd, 4, text, 8, "file", &error), BP_BAD_FILE);
+    cr_assert_eq(error.offset, 11);
+    bp_file_close(fd);
+}
+
+static size_t count_failing_calls(void)
 {
     size_t failed = 0;
 
-    scratch_write("file", fresh, strlen(fresh));
     for (size_t call = 1;; call++) {
         faulty_files faults = {.fail_at = call, .number = EIO};
         refusing memory = refuse_at(SIZE_MAX);
@@ -296,7 +326,15 @@ Test(file, any_failing_call_of_a_read_is_told_and_loses_nothing)
         cr_assert(status == BP_OK || status == BP_IO);
         failed += status == BP_IO;
     }
-    cr_assert_eq(failed, 3, "open, fstat and read fail; close does not matter");
+    return failed;
+}
+
+Test(file, any_failing_call_of_a_read_is_told_and_loses_nothing)
+{
+    scratch_write("file", fresh, strlen(fresh));
+    cr_assert_eq(count_failing_calls(), 3, "open, fstat and read fail; close does not matter");
+    scratch_write("file", "", 0); /* which may be one of /proc: read until it ends */
+    cr_assert_eq(count_failing_calls(), 3);
 }
 
 Test(file, refused_memory_is_told_and_loses_nothing)
@@ -307,6 +345,11 @@ Test(file, refused_memory_is_told_and_loses_nothing)
 
     scratch_write("file", fresh, strlen(fresh));
     cr_assert_eq(read_whole("file", 100, &memory, text, &size, NULL), BP_NO_MEMORY);
+    scratch_write("file", "", 0);
+    for (size_t i = 0; i < 2; i++) {
+        memory = refuse_at(i);
+        cr_assert_eq(read_whole("file", 100, &memory, text, &size, NULL), BP_NO_MEMORY, "allocation %zu", i);
+    }
 }
 
 #define PIPED 200001 /* more than a pipe and a first block hold */

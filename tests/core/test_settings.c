@@ -121,6 +121,12 @@ Test(settings, nonsense_is_refused_with_key_and_text_and_changes_nothing)
         {"isa", "AVX2"},
         {"precision", "bf17"},
         {"target", "\xff"},
+        {"schedule", "step:factor=x"},
+        {"memory", ""},
+        {"memory", "0GiB"},
+        {"memory", "1kib"},
+        {"memory", "18446744073709551616"},
+        {"memory", "18014398509481984KiB"}, /* 2^64 bytes */
     };
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -216,6 +222,8 @@ Test(settings, fields_set_by_hand_are_checked_too)
     bad = made();
     bad.schedule_factor = 1;
     cr_assert_eq(bp_settings_check(&bad, NULL), BP_INVALID);
+    bad.schedule_factor = -0.5;
+    cr_assert_eq(bp_settings_check(&bad, NULL), BP_INVALID);
     bad = made();
     bad.activation = 99;
     cr_assert_eq(bp_settings_check(&bad, NULL), BP_INVALID);
@@ -263,4 +271,40 @@ Test(settings, values_are_cut_at_the_capacity)
     cr_assert_eq(bp_settings_get(&settings, "hidden", text, sizeof text, NULL), BP_OK);
     cr_assert_str_eq(text, "512,");
     cr_assert_eq(bp_settings_get(&settings, "hidden", text, 0, NULL), BP_INVALID);
+    settings.hidden_count = 2 * BP_HIDDEN_MAX; /* by hand: what is behind the array is not read */
+    char long_text[BP_TEXT_MAX];
+    cr_assert_eq(bp_settings_get(&settings, "hidden", long_text, sizeof long_text, NULL), BP_OK);
+    cr_assert_eq(strncmp(long_text, "512,256,128,0,0", 15), 0, "%s", long_text);
+}
+
+Test(settings, bytes_go_up_to_the_last_that_64_bits_count)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } cases[] = {{"1", 1},
+                 {"3KiB", 3072},
+                 {"18014398509481983KiB", UINT64_MAX - 1023},
+                 {"18446744073709551615", UINT64_MAX},
+                 {"16777215TiB", UINT64_C(16777215) << 40},
+                 {"auto", 0}};
+    bp_settings settings = made();
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        set(&settings, "memory", cases[i].text);
+        cr_assert_eq(settings.memory, cases[i].bytes, "%s", cases[i].text);
+    }
+}
+
+Test(settings, no_text_and_no_such_key_are_refused)
+{
+    bp_settings settings = made();
+    char text[8];
+    bp_error error;
+
+    cr_assert_eq(bp_settings_set(&settings, "seed", NULL, &error), BP_INVALID);
+    cr_assert_str_eq(error.text, "seed: a value is needed");
+    cr_assert_eq(bp_settings_get(&settings, "sead", text, sizeof text, &error), BP_INVALID);
+    cr_assert(strstr(error.text, "sead"), "%s", error.text);
+    cr_assert_not(bp_settings_given(&settings, "sead"));
 }

@@ -138,6 +138,12 @@ Test(text, the_shortest_form_is_chosen)
     cr_assert_str_eq(text, "-inf");
     bp_text_f64(NAN, text);
     cr_assert_str_eq(text, "nan");
+    bp_text_f32(-INFINITY, text);
+    cr_assert_str_eq(text, "-inf");
+    bp_text_f64(0x1.fffffffffffffp-3, text); /* needs 17 digits, and 9 */
+    cr_assert_str_eq(text, "0.24999999999999997");
+    bp_text_f32(0x1.600016p3f, text);
+    cr_assert_str_eq(text, "11.0000105");
 }
 
 /* Digits, point and exponent at random, so that both the short way and strtod's are taken. */
@@ -175,8 +181,32 @@ Test(text, decimals_are_read_as_strtod_reads_them)
 
 Test(text, what_is_no_plain_decimal_is_refused)
 {
-    static const char *const texts[] = {"",    "+",   "-",     ".",   "e5", "1e",    "1e+",      " 1",    "1 ",  "1,5", "0x10",
-                                        "inf", "nan", "1.2.3", "--1", "1f", "1e5.0", "infinity", "1e999", "1_0", "١",   "1e-+3"};
+    static const char *const texts[] = {"",
+                                        "+",
+                                        "-",
+                                        ".",
+                                        "e5",
+                                        "1e",
+                                        "1e+",
+                                        " 1",
+                                        "1 ",
+                                        "1,5",
+                                        "0x10",
+                                        "inf",
+                                        "nan",
+                                        "1.2.3",
+                                        "--1",
+                                        "1f",
+                                        "1e5.0",
+                                        "infinity",
+                                        "1e999",
+                                        "1_0",
+                                        "١",
+                                        "1e-+3",
+                                        "1E",
+                                        "1E+400",
+                                        "12345678901234567890123e",
+                                        "12345678901234567890123E+"};
     double value;
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

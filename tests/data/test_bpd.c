@@ -76,19 +76,19 @@ Test(bpd, a_packed_table_is_read_as_the_table_is)
 
 Test(bpd, a_packed_matrix_keeps_its_targets_and_serves_as_it_is)
 {
-    unsigned char pixels[10000][20], labels[10000];
+    static unsigned char pixels[10000][40], labels[10000]; /* a block is read and checked in two pieces */
 
     for (size_t i = 0; i < 10000; i++) {
-        for (size_t j = 0; j < 20; j++)
+        for (size_t j = 0; j < 40; j++)
             pixels[i][j] = (unsigned char)(i * 7 + j);
         labels[i] = (unsigned char)(i % 10);
     }
-    write_idx("m-images-idx3-ubyte", 8, 3, (uint32_t[]){10000, 4, 5}, pixels, sizeof pixels);
+    write_idx("m-images-idx3-ubyte", 8, 3, (uint32_t[]){10000, 4, 10}, pixels, sizeof pixels);
     write_idx("m-labels-idx1-ubyte", 8, 1, (uint32_t[]){10000}, labels, sizeof labels);
     must_pack("m-images-idx3-ubyte", "m.bpd");
     bp_dataset *idx = must_read("m-images-idx3-ubyte", with(NULL)), *bpd = must_read("m.bpd", with(NULL));
     expect_same(idx, bpd);
-    for (size_t j = 1; j < 20; j++)
+    for (size_t j = 1; j < 40; j++)
         cr_assert_eq((const char *)bpd->columns[j].data, (const char *)bpd->columns[0].data + j, "pixels lie side by side");
     bp_dataset_free(idx);
     bp_dataset_free(bpd);

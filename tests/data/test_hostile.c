@@ -2,9 +2,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "faulty_files.h"
 #include "helper_data.h"
 #include "numbers.h"
 #include "refusing.h"
@@ -105,28 +108,122 @@ Test(hostile, damaged_idx_never_harms)
     damage("images.idx", with("scale", "standard", NULL));
 }
 
+/* ---------------------------------------------------------------------------------------------------- what is refused */
+
+/* A good file of each kind, and the settings that it is read with. */
+typedef struct sample {
+    const char *name;
+    const char *key[3];
+    const char *value[3];
+} sample;
+
+static const sample samples[] = {
+    {"a.csv", {"target", "weight-column", "threads"}, {"y", "w", "2"}},
+    {"a.csv.gz", {"target"}, {"n"}},
+    {"images.idx", {NULL}, {NULL}},
+    {"noise.idx.gz", {"target-file"}, {"small.idx"}},
+    {"a.npy", {"target-file"}, {"y.npy"}},
+    {"a.svm", {NULL}, {NULL}},
+    {"a.svm.gz", {"scale"}, {"none"}},
+    {"a.bpd", {"target"}, {"y"}},
+    {"a.bpd", {"target", "group", "memory"}, {"y", "t", "64KiB"}}, /* in parts */
+};
+
+static const bp_settings *settings_of(const sample *s)
+{
+    return with(s->key[0] ? s->key[0] : "seed", s->key[0] ? s->value[0] : "1", s->key[1], s->value[1], s->key[2], s->value[2],
+                NULL);
+}
+
+/* Two columns of whole numbers that i32 holds. */
+static void write_npy(const char *name, const char *shape, size_t count)
+{
+    char file[128 + 80] = "\x93NUMPY\1";
+    int length = snprintf(file + 10, 118, "{'descr': '<i8', 'fortran_order': True, 'shape': %s}", shape);
+
+    memset(file + 10 + length, ' ', (size_t)(118 - length));
+    file[8] = 118;
+    for (size_t i = 0; i < count; i++)
+        memcpy(file + 128 + 8 * i, &(int64_t){(int64_t)i % 3}, 8);
+    scratch_write(name, file, 128 + 8 * count);
+}
+
+/* Bytes that hardly pack, so that zlib needs its window. */
+static void write_noise(void)
+{
+    enum { ROWS = 100, COLUMNS = 1000 };
+    static unsigned char file[16 + ROWS * COLUMNS] = {0, 0, 8, 2, 0, 0, 0, ROWS, 0, 0, COLUMNS >> 8, COLUMNS & 255};
+
+    for (size_t i = 0; i < (size_t)ROWS * COLUMNS; i++)
+        file[12 + i] = (unsigned char)(int)(128 + 127 * scattered(5, i));
+    append_gzip("noise.idx.gz", file, 12 + (size_t)ROWS * COLUMNS);
+    write_idx("small.idx", 0x0B, 1, (uint32_t[]){ROWS}, file + 12, 2 * (size_t)ROWS);
+}
+
+static void write_samples(void)
+{
+    static const char svm[] = "1 1:2 5:0.5\n0 2:1\n1 7:3\n";
+    bp_error error = {0};
+
+    write_text("a.csv", TABLE);
+    append_gzip("a.csv.gz", TABLE, strlen(TABLE));
+    write_idx_pair();
+    write_noise();
+    write_npy("a.npy", "(5, 2)", 10);
+    write_npy("y.npy", "(5,)", 5);
+    write_text("a.svm", svm);
+    append_gzip("a.svm.gz", svm, strlen(svm));
+    cr_assert_eq(bp_pack("a.csv", with("target", "y", "weight-column", "w", NULL), "a.bpd", NULL, NULL, &error), BP_OK, "%s",
+                 error.text);
+}
+
 /* Refuses the first allocation, then the second, ... until all go well. */
-static void refuse_each(const char *name, const bp_settings *settings)
+static void refuse_each(const sample *s)
 {
     for (size_t i = 0;; i++) {
         refusing counter = refuse_at(i);
         bp_allocator allocator = refusing_allocator(&counter);
-        bp_status status = use(name, settings, &allocator);
-        cr_assert_eq(counter.alive, 0, "%zu blocks leak when allocation %zu is refused", counter.alive, i);
+        bp_status status = use(s->name, settings_of(s), &allocator);
+        cr_assert_eq(counter.alive, 0, "%s: %zu blocks leak when allocation %zu is refused", s->name, counter.alive, i);
         if (counter.asked <= i) {
-            cr_assert_eq(status, BP_OK);
+            cr_assert_eq(status, BP_OK, "%s: %s", s->name, bp_status_text(status));
             return;
         }
-        cr_assert_eq(status, BP_NO_MEMORY, "allocation %zu: %s", i, bp_status_text(status));
+        cr_assert_eq(status, BP_NO_MEMORY, "%s, allocation %zu: %s", s->name, i, bp_status_text(status));
     }
 }
 
 Test(hostile, a_refused_allocation_leaks_nothing)
 {
-    write_text("a.csv", TABLE);
-    refuse_each("a.csv", with("target", "y", "weight-column", "w", NULL));
-    append_gzip("a.csv.gz", TABLE, strlen(TABLE));
-    refuse_each("a.csv.gz", with("target", "n", NULL));
-    write_idx_pair();
-    refuse_each("images.idx", with(NULL));
+    write_samples();
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        refuse_each(&samples[i]);
+}
+
+/* Lets the first call on a file fail, then the second, ... until all go well. */
+static void fail_each(const sample *s)
+{
+    for (size_t call = 1, told = 0;; call++) {
+        refusing counter = refuse_at(SIZE_MAX);
+        bp_allocator allocator = refusing_allocator(&counter);
+        faulty_files faults = {.fail_at = call, .number = EIO};
+        faulty_files_begin(&faults);
+        bp_status status = use(s->name, settings_of(s), &allocator);
+        faulty_files_end();
+        cr_assert_eq(counter.alive, 0, "%s: %zu blocks leak when call %zu fails", s->name, counter.alive, call);
+        if (faults.calls < call) {
+            cr_assert_eq(status, BP_OK);
+            cr_assert_geq(told, 3, "%s", s->name); /* open, fstat, and a read */
+            return;
+        }
+        cr_assert(status == BP_IO || status == BP_OK, "%s, call %zu: %s", s->name, call, bp_status_text(status)); /* closing */
+        told += status == BP_IO;
+    }
+}
+
+Test(hostile, a_call_that_fails_is_told_and_leaks_nothing)
+{
+    write_samples();
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        fail_each(&samples[i]);
 }
