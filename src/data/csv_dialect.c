@@ -60,7 +60,7 @@ static void count_records(record_counts *counts, const char *text, size_t size, 
             blank = true;
         }
     }
-    if (!blank && (counts->records == 0 || (whole && counts->records < RECORDS)))
+    if (!blank && (counts->records == 0 || whole))
         end_record(counts);
 }
 
@@ -176,9 +176,10 @@ bp_csv_field bp_csv_trim(bp_csv_field field)
     return field;
 }
 
+/* Of a field that is not empty: that would be missing. */
 static bool is_infinite_word(bp_csv_field field)
 {
-    if (field.length && (field.text[0] == '+' || field.text[0] == '-'))
+    if (field.text[0] == '+' || field.text[0] == '-')
         field = (bp_csv_field){field.text + 1, field.length - 1};
     return is_word(field, (bp_csv_field){"inf", 3}) || is_word(field, (bp_csv_field){"infinity", 8});
 }

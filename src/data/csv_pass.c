@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "csv_pass.h"
 
+#include <assert.h>
+
 #include "error.h"
 #include "float_state.h"
 
 static uint64_t visited(const bp_csv_pass *p, size_t visit)
 {
     size_t count = p->among.end - p->among.first;
-    return p->among.first + (p->visits == count || p->visits < 2 ? visit : visit * (count - 1) / (p->visits - 1));
+    return p->among.first + (p->visits == count ? visit : visit * (count - 1) / (p->visits - 1)); /* all, or several of them */
 }
 
 /* Segments are taken in ascending order: once one is bad, those behind it do not matter. */
@@ -114,6 +116,7 @@ void bp_csv_pass_forget(bp_csv_pass *p)
 
 bp_status bp_csv_pass_run(bp_csv_pass *p, bp_range among, size_t visits, bp_error *error)
 {
+    assert(visits == among.end - among.first || visits > 1);
     p->among = among;
     p->visits = visits;
     atomic_store(&p->next, 0);

@@ -211,7 +211,7 @@ static bp_status check_sorted(char *const *texts, size_t count, const char *what
     return BP_OK;
 }
 
-/* jansson reads no number that is not finite. */
+/* No number is infinite: JSON beyond f64 has been refused. */
 static bool read_number(const json_t *value, double *number)
 {
     *number = json_number_value(value);

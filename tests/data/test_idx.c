@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,58 @@ Test(idx, labels_may_be_packed_where_images_are_not_and_the_reverse)
     write_labels("t10k-labels-idx1-ubyte");
     bp_dataset *dataset = must_read("t10k-images-idx3-ubyte.gz", with(NULL));
     cr_assert_str_eq(field(dataset, 2, 0), "255");
+    bp_dataset_free(dataset);
+}
+
+/* Other names are no reason to look elsewhere, or to look at all. */
+Test(idx, labels_are_looked_for_by_these_names_alone)
+{
+    static const struct {
+        const char *images, *labels;
+        bool found;
+    } cases[] = {
+        {"./images.idx", "labels.idx", true},
+        {"images-idx0.idx", "labels-idx0.idx", true},
+        {"images-idx9-ubyte", "labels-idx1-ubyte", true},
+        {"imagesidx:.idx", "labelsidx:.idx", true},
+        {"./a-images.idx", "b-labels.idx", false},
+        {"pictures-idx3-ubyte", "labels-idx1-ubyte", false},
+    };
+    bp_dataset *dataset;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_idx(cases[i].images, 0x08, 3, (uint32_t[]){3, 2, 2}, pixels, sizeof pixels);
+        write_labels(cases[i].labels);
+        cr_assert_eq(bp_dataset_read(cases[i].images, with(NULL), 0, NULL, &dataset, NULL), cases[i].found ? BP_OK : BP_INVALID,
+                     "%s", cases[i].images);
+        if (cases[i].found)
+            bp_dataset_free(dataset);
+        remove(cases[i].labels);
+    }
+}
+
+Test(idx, labels_that_are_there_and_damaged_are_refused)
+{
+    bp_dataset *dataset;
+
+    write_images();
+    write_idx(LABELS, 0x08, 1, (uint32_t[]){4}, digits, sizeof digits);
+    cr_assert_eq(bp_dataset_read(IMAGES, with(NULL), 1, NULL, &dataset, NULL), BP_BAD_FILE); /* though targets are optional */
+}
+
+Test(idx, a_name_too_long_to_write_the_labels_into_has_none)
+{
+    char name[BP_TEXT_MAX]; /* as long as the system takes one */
+    size_t most = sizeof name - 1 - strlen(IMAGES);
+    bp_dataset *dataset;
+
+    write_images();
+    for (size_t i = 0; i < most; i++)
+        name[i] = i % 2 || i == most - 1 ? '/' : '.';
+    strcpy(name + most, IMAGES);
+    write_labels(LABELS);
+    cr_assert_eq(bp_dataset_read(name, with(NULL), 0, NULL, &dataset, NULL), BP_INVALID);
+    cr_assert_eq(bp_dataset_read(name, with(NULL), 1, NULL, &dataset, NULL), BP_OK);
     bp_dataset_free(dataset);
 }
 

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,30 @@ Test(libsvm, columns_that_are_left_out_are_no_inputs)
     cr_assert(x[0] == 0 && x[1] == -1 && x[9] == 0);
     bp_examples_free(examples);
     bp_encoder_free(encoder);
+    bp_dataset_free(dataset);
+}
+
+/* An encoder's input is a column of the file by its number alone. */
+Test(libsvm, inputs_of_other_names_are_not_there)
+{
+    static const char *const names[] = {"y1", "x", "x0", "x01", "x1x", "x99999999999999999999", ""};
+    char table[100];
+    bp_examples *examples;
+    bp_error error;
+
+    write_text("t.svm", text);
+    bp_dataset *dataset = must_read("t.svm", with(NULL));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(table, sizeof table, "%s,label\n1,2\n3,4.5\n", *names[i] ? names[i] : " x1 1");
+        write_text("t.csv", table);
+        bp_dataset *other = must_read("t.csv", with("target", "label", NULL));
+        bp_encoder *encoder = must_fit(other, with("target", "label", NULL));
+        bp_status status = bp_encoder_apply(encoder, dataset, 0, NULL, &examples, &error);
+        cr_assert_eq(status, BP_BAD_FILE, "%s: %s", names[i], bp_status_text(status));
+        cr_assert(strstr(error.text, names[i]), "%s", error.text);
+        bp_encoder_free(encoder);
+        bp_dataset_free(other);
+    }
     bp_dataset_free(dataset);
 }
 

@@ -79,6 +79,10 @@ Test(stream, packed_and_plain_are_the_same)
         expect_bytes("a.gz", bytes, SIZE, step);
         expect_bytes("members.gz", bytes, SIZE, step);
     }
+    memset(bytes, 'a', SIZE); /* 300 bytes, of which all has been taken long before all has come out */
+    append_gzip("b.gz", bytes, SIZE);
+    for (size_t step = 777; step < 2 * SIZE; step *= 7)
+        expect_bytes("b.gz", bytes, SIZE, step);
     free(bytes);
 }
 

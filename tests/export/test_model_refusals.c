@@ -126,6 +126,7 @@ Test(model_refusals, tensors_that_do_not_make_a_network_are_refused_with_their_f
         {1, {"0.bias", BP_DTYPE_F64, 1, {2}, wide, 0}, "0.bias"},
         {0, {"0.weight", BP_DTYPE_F32, 1, {6}, numbers, 0}, "matrix"},
         {0, {"0.weight", BP_DTYPE_F32, 2, {2, 0}, numbers, 0}, "matrix"},
+        {0, {"0.weight", BP_DTYPE_F32, 2, {16777217, 0}, numbers, 0}, "matrix"},
         {0, {"0.weight", BP_DTYPE_F32, 2, {3, 2}, numbers, 0}, "one bias for each output"},
         {1, {"0.bias", BP_DTYPE_F32, 1, {3}, numbers, 0}, "one bias for each output"},
         {1, {"0.bias", BP_DTYPE_F32, 2, {2, 1}, numbers, 0}, "one bias for each output"},
@@ -144,6 +145,45 @@ Test(model_refusals, tensors_that_do_not_make_a_network_are_refused_with_their_f
     }
     refuse(good_tensors, 3, good_pairs, COUNT(good_pairs), "3 tensors");
     refuse(good_tensors, 0, good_pairs, COUNT(good_pairs), "0 tensors");
+}
+
+#define ENCODER_OF(inputs, targets) \
+    "{\"class_type\":\"none\",\"classes\":[],\"inputs\":[" inputs "],\"targets\":[" targets "],\"task\":\"regression\"}"
+#define COLUMN(name) "{\"mean\":0,\"name\":\"" name "\",\"scale\":1}"
+
+Test(model_refusals, an_encoder_that_does_not_fit_is_refused_with_its_fault)
+{
+    static const char three[] = ENCODER_OF(COLUMN("a") "," COLUMN("b") "," COLUMN("c"), COLUMN("y"));
+    static const struct {
+        const char *encoder, *task, *fault;
+    } cases[] = {
+        {three, "regression", NULL},
+        {three, "binary", "\"task\" does not say what the encoder does: regression"},
+        {three, NULL, "\"task\" does not say what the encoder does: regression"},
+        {ENCODER_OF(COLUMN("a") "," COLUMN("b"), COLUMN("y")), "regression", "the encoder is for 2 inputs and 1 outputs"},
+        {ENCODER_OF(COLUMN("a") "," COLUMN("b") "," COLUMN("c"), COLUMN("y") "," COLUMN("z")), "regression",
+         "the encoder is for 3 inputs and 2 outputs"},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        bp_pair pairs[COUNT(good_pairs) + 2];
+        memcpy(pairs, good_pairs, sizeof good_pairs);
+        pairs[COUNT(good_pairs)] = (bp_pair){"encoder", cases[i].encoder};
+        pairs[COUNT(good_pairs) + 1] = (bp_pair){"task", cases[i].task};
+        refuse(good_tensors, COUNT(good_tensors), pairs, COUNT(pairs) - !cases[i].task, cases[i].fault);
+    }
+}
+
+Test(model_refusals, nothing_is_no_model)
+{
+    bp_network *network = NULL;
+    bp_error error;
+
+    cr_assert_eq(bp_model_load(NULL, NULL, &network, NULL, NULL, &error), BP_INVALID);
+    cr_assert_str_eq(error.text, "a model needs a path");
+    cr_assert_eq(bp_model_parse(NULL, 0, NULL, &network, NULL, NULL, &error), BP_INVALID);
+    cr_assert_str_eq(error.text, "a model needs bytes");
+    cr_assert_null(network);
 }
 
 Test(model_refusals, more_layers_than_can_be_are_refused)
