@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "memory.h"
-#include "size.h"
 
 /* What jansson makes of a header, and once more. Where it is refused in the middle of a number, jansson 2.14 ends the process. */
 #define ROOM_TIMES 16
@@ -13,12 +12,8 @@
 static bool has_room(size_t size)
 {
     bp_allocator usual = bp_allocator_or_default(NULL); /* where jansson's own comes from */
-    size_t bytes;
-
-    if (!bp_size_mul(size, ROOM_TIMES, &bytes))
-        return false;
-    void *room = bp_allocate(&usual, bytes);
-    bp_release(&usual, room, bytes);
+    void *room = bp_allocate(&usual, ROOM_TIMES * size); /* the text is there, so that many bytes can be counted */
+    bp_release(&usual, room, ROOM_TIMES * size);
     return room;
 }
 
