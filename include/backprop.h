@@ -376,8 +376,9 @@ typedef struct bp_dataset bp_dataset;
 
 /* Reads a file. By its name: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
  * input. Settings used: target, target-file, ignore-columns, weight-column, group, missing-targets, task; for CSV categorical,
- * delimiter, decimal, missing, header, threads; max-index for LIBSVM, memory for .bpd. An IDX file of images finds its labels by name. A target that is missing is an error that lists
- * the columns, unless `target_optional`. */
+ * delimiter, decimal, missing, header, threads; max-index for LIBSVM, memory for .bpd. An IDX file of images finds its labels by
+ * name. A target that is missing is an error that lists the columns, unless `target_optional`. A library built with BP_EMBEDDED reads
+ * .bpd alone; others are BP_INVALID. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
 
@@ -453,7 +454,7 @@ typedef struct bp_pack_counts {
 /* The same from file to file, byte for byte what bp_dataset_read without need of a target and bp_dataset_pack write. A CSV file is read
  * in parts, so that memory holds a few thousand rows and each column's categories, however many rows there are, but for the text of one
  * that comes through gzip or a pipe, and for settings.missing_targets skip; data of other kinds are in memory whole. *result, unless NULL, is
- * filled once all has been read: a BP_IO after that is the new file's. */
+ * filled once all has been read: a BP_IO after that is the new file's. BP_INVALID with BP_EMBEDDED. */
 BP_API bp_status bp_pack(const char *data, const bp_settings *settings, const char *path, const bp_allocator *allocator,
                          bp_pack_counts *result, bp_error *error);
 
@@ -625,7 +626,7 @@ BP_API size_t bp_model_pytorch(const bp_network *network, const bp_encoder *enco
  *   .npz           arrays for NumPy: W1 [inputs, outputs], b1 [outputs], W2, ... in f32; the encoder's mean, scale and the like in f64
  *   .onnx          a graph of operator set 13, with what the encoder does to numbers before and after it
  *   .safetensors   what bp_model_save writes; the settings, which may be NULL, are for it alone, and prefix is NULL
- * The encoder may be NULL. BP_INVALID for another end and for a prefix that is no identifier. */
+ * The encoder may be NULL. BP_INVALID for another end, for a prefix that is no identifier, and for .npz with BP_EMBEDDED. */
 BP_API bp_status bp_model_export(const char *path, const bp_network *network, const bp_encoder *encoder,
                                  const bp_settings *settings, const char *prefix, bp_error *error);
 

@@ -156,6 +156,12 @@ bool bp_text_parse_u64(const char *text, size_t length, uint64_t *value)
     return true;
 }
 
+bool bp_text_ends_with(const char *text, size_t length, const char *suffix)
+{
+    size_t wanted = strlen(suffix);
+    return length >= wanted && memcmp(text + length - wanted, suffix, wanted) == 0;
+}
+
 /* Length of the character at text, 0 where it is ill-formed (Unicode 15, table 3-7). */
 static size_t character_length(const unsigned char *text, size_t length)
 {

@@ -21,6 +21,9 @@ bool bp_text_parse_f64(const char *text, size_t length, double *value);
 /* The same for a whole number without sign. */
 bool bp_text_parse_u64(const char *text, size_t length, uint64_t *value);
 
+/* Whether the first `length` bytes end with the suffix. */
+bool bp_text_ends_with(const char *text, size_t length, const char *suffix);
+
 /* The length of the leading part that is well-formed UTF-8 (no surrogates, no overlong forms, no NUL); `length` if all is. */
 size_t bp_text_utf8_prefix(const char *text, size_t length);
 

@@ -5,18 +5,13 @@
 #include <string.h>
 
 #include "bpd.h"
-#include "csv.h"
 #include "dataset_rows.h"
 #include "error.h"
-#include "file.h"
 #include "float_state.h"
-#include "idx.h"
-#include "libsvm.h"
-#include "memory.h"
-#include "npy.h"
+#include "reader.h"
 #include "settings.h"
 #include "size.h"
-#include "stream.h"
+#include "text.h"
 
 #define LISTED 600 /* bytes of column names in a message: room for the rest of the sentence stays */
 
@@ -135,83 +130,23 @@ bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings,
     return bp_fail(error, BP_INVALID, "%s: say which column is the target with --target; columns: %s", dataset->path, columns);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- formats */
+/* ------------------------------------------------------------------------------------------------------------- files */
 
-static bool ends_with(const char *path, size_t length, const char *suffix)
-{
-    size_t wanted = strlen(suffix);
-    return length >= wanted && memcmp(path + length - wanted, suffix, wanted) == 0;
-}
-
-/* A path that leads nowhere, or to a directory, is a better reason than its name. */
-static bp_status refuse_format(const char *path, bp_error *error)
-{
-    int fd;
-
-    BP_TRY(bp_file_open_read(path, &fd, NULL, error));
-    bp_file_close(fd);
-    return bp_fail(error, BP_BAD_FILE,
-                   "%s: its name does not tell what it is: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte and .idx are read, each also "
-                   "with .gz, and .bpd",
-                   path);
-}
-
-static bp_status read_packed(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
-                             bp_error *error)
+static BP_OUT_OF_LINE bp_status read_packed(const char *path, const bp_settings *settings, const bp_allocator *allocator,
+                                            bp_dataset **result, bp_error *error)
 {
     if (settings->target_file[0])
         return bp_fail(error, BP_INVALID, "%s: a .bpd file holds its targets: target-file belongs to packing", path);
     return bp_bpd_read(path, settings, allocator, result, error);
 }
 
-static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
-{
-    size_t length = bp_stream_plain_length(dataset->path);
-
-    if (ends_with(dataset->path, length, ".libsvm") || ends_with(dataset->path, length, ".svm"))
-        return bp_libsvm_read(dataset, settings, error);
-    if (ends_with(dataset->path, length, ".npy"))
-        return bp_npy_read(dataset, settings, lenient, error);
-    if (ends_with(dataset->path, length, "-ubyte") || ends_with(dataset->path, length, ".idx"))
-        return bp_idx_read(dataset, settings, lenient, error);
-    return refuse_format(dataset->path, error);
-}
-
-static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings *settings, bool lenient,
-                                            const bp_allocator *allocator, bp_dataset **result, bp_error *error)
-{
-    bp_dataset *dataset;
-
-    if (ends_with(path, strlen(path), ".bpd"))
-        return read_packed(path, settings, allocator, result, error);
-    BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
-    bp_status status = fill(dataset, settings, lenient, error);
-    if (status != BP_OK) {
-        bp_dataset_free(dataset);
-        return status;
-    }
-    *result = dataset;
-    return BP_OK;
-}
-
-bool bp_dataset_is_text(const char *path, char *separator)
-{
-    size_t length = bp_stream_plain_length(path);
-
-    *separator = ends_with(path, length, ".tsv") ? '\t' : 0;
-    return *separator || strcmp(path, "-") == 0 || ends_with(path, length, ".csv");
-}
-
-/* CSV is read by a team, so it begins the floating-point state where it needs it. */
 static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
                               bp_dataset **result, bp_error *error)
 {
-    char separator;
-
-    if (bp_dataset_is_text(path, &separator))
-        return bp_csv_read(path, separator, settings, lenient, allocator, result, error);
+    if (!bp_text_ends_with(path, strlen(path), ".bpd"))
+        return bp_reader_read(path, settings, lenient, allocator, result, error);
     bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
-    bp_status status = read_binary(path, settings, lenient, allocator, result, error);
+    bp_status status = read_packed(path, settings, allocator, result, error);
     bp_float_end(host);
     return status;
 }

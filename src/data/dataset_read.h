@@ -12,9 +12,6 @@
 bp_status bp_dataset_next_named(const bp_dataset *dataset, const char *key, bool lenient, const char **list, bp_column **column,
                                 bp_error *error);
 
-/* Whether a path is read as CSV; *separator is then what its name says, 0 where it says nothing. */
-bool bp_dataset_is_text(const char *path, char *separator);
-
 /* Roles by the settings target, ignore-columns and weight-column. A format that brings targets of its own has marked them;
  * a target by name replaces them. No target at all is BP_INVALID, and names may be unknown, where not `lenient`. */
 bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error);

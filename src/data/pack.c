@@ -5,6 +5,7 @@
 #include "csv.h"
 #include "dataset_read.h"
 #include "error.h"
+#include "reader.h"
 #include "settings.h"
 #include "size.h"
 
@@ -89,7 +90,7 @@ bp_status bp_pack(const char *data, const bp_settings *settings, const char *pat
     char separator;
 
     bp_settings_complete(settings, &full);
-    if (!bp_dataset_is_text(data, &separator) || full.missing_targets == BP_MISSING_TARGETS_SKIP)
+    if (!bp_reader_is_csv(data, &separator) || full.missing_targets == BP_MISSING_TARGETS_SKIP)
         return pack_whole(data, &full, path, allocator, result, error);
     return bp_pack_csv(data, separator, &full, BP_CSV_CHUNK, WINDOW, path, allocator, result, error);
 }

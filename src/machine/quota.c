@@ -12,16 +12,27 @@
 
 /* ---------------------------------------------------------------------------------------------------- affinity mask */
 
-uint32_t bp_quota_affinity(void)
+uint32_t bp_cpu_set_common(const bp_cpu_set *a, const bp_cpu_set *b)
 {
-    /* Linux is built for at most 8192 CPUs; a mask below the kernel's own size would be refused, a larger one is not. */
-    unsigned char mask[65536 / CHAR_BIT] = {0};
     uint32_t count = 0;
 
-    if (sched_getaffinity(0, sizeof mask, (cpu_set_t *)(void *)mask))
-        return 1;
-    for (size_t i = 0; i < sizeof mask; i++)
-        count += (uint32_t)__builtin_popcount(mask[i]);
+    for (size_t i = 0; i < sizeof a->bits; i++)
+        count += (uint32_t)__builtin_popcount((unsigned)(a->bits[i] & b->bits[i]));
+    return count;
+}
+
+void bp_quota_mask(bp_cpu_set *mask)
+{
+    memset(mask, 0, sizeof *mask);
+    (void)sched_getaffinity(0, sizeof mask->bits, (cpu_set_t *)(void *)mask->bits);
+}
+
+uint32_t bp_quota_affinity(void)
+{
+    bp_cpu_set mask;
+
+    bp_quota_mask(&mask);
+    uint32_t count = bp_cpu_set_common(&mask, &mask);
     return count ? count : 1;
 }
 

@@ -19,7 +19,19 @@ typedef struct bp_quota {
     char reason[BP_QUOTA_REASON]; /* which of the two it was, "cgroup quota of 1.5 CPUs" */
 } bp_quota;
 
-/* CPUs that the calling thread may run on, at least 1. */
+/* CPU c is bit c % 8 of byte c / 8, as little-endian systems have it. Linux is built for at most 8192 CPUs; a mask below the kernel's
+ * own size would be refused, a larger one is not. */
+typedef struct bp_cpu_set {
+    uint8_t bits[65536 / 8];
+} bp_cpu_set;
+
+/* CPUs of both sets; of one, where they are the same. */
+uint32_t bp_cpu_set_common(const bp_cpu_set *a, const bp_cpu_set *b);
+
+/* CPUs that the calling thread may run on; none where the system does not tell. */
+void bp_quota_mask(bp_cpu_set *mask);
+
+/* How many, at least 1. */
 uint32_t bp_quota_affinity(void);
 
 /* Reads ROOT/proc/self/cgroup, ROOT/proc/self/mountinfo and the groups that they name, version 1 and 2, each from the
