@@ -58,7 +58,7 @@ typedef enum bp_status {
     BP_BAD_FILE = 4,  /* a file's content is damaged or not what was asked for */
     BP_DIVERGED = 5,  /* a loss or a gradient is not finite */
     BP_CANCELLED = 6, /* bp_trainer_cancel or a callback asked to stop */
-    BP_FORKED = 7     /* a handle of the parent is used in a child of fork */
+    BP_FORKED = 7     /* a handle of the parent is used in a child of fork; so ends a fit in a child that its own callback forked */
 } bp_status;
 
 /* What went wrong, and where. `text` is a whole sentence that names the cause and includes the place. */
