@@ -844,11 +844,13 @@ BP_API bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, 
 /* Asks a running fit to stop after its step. From any thread, and from a signal handler. */
 BP_API void bp_trainer_cancel(bp_trainer *trainer);
 
-/* Everything that training depends on, for a later process: weights, optimizer state, counters, best weights, the data's
- * fingerprint and the settings that fix the result. During or after a fit. */
+/* Everything that training depends on, for a later process: weights, optimizer state, counters, best weights,
+ * fingerprints of the data and the settings that fix the result. During or after a fit. */
 BP_API bp_status bp_trainer_checkpoint(const bp_trainer *trainer, const char *path, bp_error *error);
 
-/* Takes it up, before bp_trainer_fit. BP_INVALID names the first setting that differs; other data are refused by fit. */
+/* Takes it up, before bp_trainer_fit; weights that the network had give way to the checkpoint's. BP_INVALID names the first setting
+ * that differs; fit refuses other training rows, other validation rows and an encoder of other names, categories or scales. Checkpoints
+ * from version 4 on, which the first release writes, can be resumed by it and all later ones; one of a newer version is BP_BAD_FILE. */
 BP_API bp_status bp_trainer_resume(bp_trainer *trainer, const char *path, bp_error *error);
 
 /* How steps are computed, and why, as text in the caller's buffer, cut at `capacity`. Returns the length of the whole. */

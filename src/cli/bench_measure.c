@@ -73,7 +73,7 @@ static bp_status run_blocks(bp_bench *bench, bp_bench_way *way, double seconds, 
     bench->last_time = bp_clock();
     bench->end = bench->last_time + seconds;
     way->trainer->fit = (bp_fit_state){.epoch = 0}; /* a new fit, wherever the last one was stopped, and of other rows perhaps */
-    way->trainer->fingerprint[0] = '\0';
+    way->trainer->data[0] = '\0';
     status = bp_trainer_fit(way->trainer, NULL, bench->examples, rows, NULL, (bp_rows){NULL, 0}, &callbacks, NULL, error);
     *step = median(bench->block, bench->blocks);
     if (bench->blocks && bench->block[0] < way->least)

@@ -94,3 +94,19 @@ bp_status bp_fail_offset(bp_error *error, const char *path, uint64_t offset, con
     error->offset = offset;
     return BP_BAD_FILE;
 }
+
+bp_status bp_check_version(const char *path, const char *kind, uint64_t version, uint64_t first, uint64_t last, bp_error *error)
+{
+    if (version > last)
+        return bp_fail(
+            error, BP_BAD_FILE,
+            "%s: a %s of version %llu, written by a newer version of backprop; backprop %s reads up to version %llu: update "
+            "it, or make the %s with this one",
+            path, kind, (unsigned long long)version, bp_version(), (unsigned long long)last, kind);
+    if (version < first)
+        return bp_fail(
+            error, BP_BAD_FILE,
+            "%s: a %s of version %llu, from before the first release; backprop %s reads versions from %llu on: make it anew", path,
+            kind, (unsigned long long)version, bp_version(), (unsigned long long)first);
+    return BP_OK;
+}

@@ -26,4 +26,7 @@ bp_status bp_fail_line(bp_error *error, const char *path, uint64_t line, const c
 bp_status bp_fail_offset(bp_error *error, const char *path, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Versions of a file format that are read, from first to last: BP_OK, or BP_BAD_FILE with what to do. "model", "checkpoint". */
+bp_status bp_check_version(const char *path, const char *kind, uint64_t version, uint64_t first, uint64_t last, bp_error *error);
+
 #endif

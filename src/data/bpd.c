@@ -166,8 +166,7 @@ static bp_status check_head(const char *path, const bp_bpd_head *head, uint64_t 
 {
     if (memcmp(head->magic, BP_BPD_MAGIC, sizeof head->magic) != 0)
         return bp_fail_offset(error, path, 0, "no .bpd file: it does not begin as one");
-    if (head->version != BP_BPD_VERSION)
-        return bp_fail_offset(error, path, 8, "version %u of the format; this program reads %d", head->version, BP_BPD_VERSION);
+    BP_TRY(bp_check_version(path, ".bpd file", head->version, 1, BP_BPD_VERSION, error));
     if (head->block_rows != BP_BPD_ROWS || head->reserved || head->flags & ~3U)
         return bp_fail_offset(error, path, 12, "a header that version %d does not have", BP_BPD_VERSION);
     if (head->rows < 1 || head->columns < 1)

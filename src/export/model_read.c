@@ -48,8 +48,7 @@ static bp_status check_format(const loading *l, bp_error *error)
         return fail(l, error, "not a model; its format is ", format);
     if (!version || !bp_text_parse_u64(version, strlen(version), &number) || number < 1)
         return fail(l, error, "__metadata__ has no \"version\" that is a number", "");
-    if (number > BP_MODEL_VERSION)
-        return fail(l, error, "written by a newer version of backprop: model format ", version);
+    BP_TRY(bp_check_version(l->file->path, "model", number, 1, BP_MODEL_VERSION, error));
     return bp_safetensors_verify(l->file, error);
 }
 
@@ -239,7 +238,7 @@ static bp_status read_settings(const loading *l, bp_settings *settings, bp_error
             continue;
         const bp_setting *setting = bp_setting_find(pair->key + prefix, NULL);
         if (!setting || !bp_model_keeps(setting))
-            return fail(l, error, "__metadata__ has an unknown ", pair->key);
+            return fail(l, error, "__metadata__ has a setting that this version of backprop does not know: ", pair->key);
         if (bp_settings_set(settings, setting->key, pair->value, &cause) != BP_OK)
             return fail(l, error, "__metadata__: " BP_MODEL_SETTING, cause.text);
     }

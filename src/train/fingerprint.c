@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "encoder.h"
 #include "error.h"
 #include "feed.h"
 #include "finite.h"
+#include "memory.h"
 #include "size.h"
 #include "statistics.h"
 
@@ -173,17 +175,57 @@ static bp_status add_examples(bp_hash *hash, const bp_examples *examples, bp_row
     return add_rows(hash, examples, rows, what, error);
 }
 
-bp_status bp_fingerprint(const bp_examples *training, bp_rows training_rows, const bp_examples *validation, bp_rows validation_rows,
-                         char digits[BP_HASH_DIGITS + 1], bp_error *error)
+static bp_status hash_examples(const bp_examples *examples, bp_rows rows, const char *what, char digits[BP_HASH_DIGITS + 1],
+                               bp_error *error)
 {
     bp_hash hash;
 
     bp_hash_begin(&hash);
-    BP_TRY(add_examples(&hash, training, training_rows, "training", error));
-    if (validation)
-        BP_TRY(add_examples(&hash, validation, validation_rows, "validation", error));
+    if (examples)
+        BP_TRY(add_examples(&hash, examples, rows, what, error));
     bp_hash_digits(&hash, digits);
     return BP_OK;
+}
+
+/* The text of the model file has all that an encoder does. */
+static bp_status hash_encoder(const bp_encoder *encoder, const bp_allocator *allocator, char digits[BP_HASH_DIGITS + 1],
+                              bp_error *error)
+{
+    bp_hash hash;
+    char *text;
+    size_t size;
+
+    bp_hash_begin(&hash);
+    if (encoder) {
+        BP_TRY(bp_encoder_to_json(encoder, allocator, &text, &size, error));
+        bp_hash_add(&hash, text, size);
+        bp_release(allocator, text, size + 1);
+    }
+    bp_hash_digits(&hash, digits);
+    return BP_OK;
+}
+
+bp_status bp_fingerprint(const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
+                         const bp_examples *validation, bp_rows validation_rows, bp_fingerprints *result, bp_error *error)
+{
+    BP_TRY(hash_examples(training, training_rows, "training", result->training, error));
+    BP_TRY(hash_examples(validation, validation_rows, "validation", result->validation, error));
+    return hash_encoder(encoder, &training->allocator, result->encoder, error);
+}
+
+const char *bp_fingerprints_differ(const bp_fingerprints *a, const bp_fingerprints *b, const char **of_a, const char **of_b)
+{
+    const char *const parts[][3] = {{"training rows", a->training, b->training},
+                                    {"validation rows", a->validation, b->validation},
+                                    {"columns' names, categories or scales", a->encoder, b->encoder}};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(parts[i][1], parts[i][2]) != 0) {
+            *of_a = parts[i][1];
+            *of_b = parts[i][2];
+            return parts[i][0];
+        }
+    return NULL;
 }
 
 void bp_fingerprint_describe(const bp_examples *training, bp_rows training_rows, const bp_examples *validation,

@@ -22,21 +22,34 @@ static bp_rows all_rows(const bp_examples *examples, bp_rows rows)
 }
 
 typedef struct data_names {
-    char fingerprint[BP_HASH_DIGITS + 1];
+    bp_fingerprints fingerprints;
     char data[BP_DATA_TEXT];
 } data_names;
 
 /* The data must be those that a resumed trainer has seen. */
+static bp_status check_names(const bp_trainer *trainer, const data_names *now, bp_error *error)
+{
+    const char *theirs, *own;
+    const char *what = bp_fingerprints_differ(&trainer->fingerprints, &now->fingerprints, &theirs, &own);
+
+    if (!trainer->data[0] || !what)
+        return BP_OK;
+    if (strcmp(trainer->data, now->data) == 0)
+        return bp_fail(error, BP_INVALID,
+                       "the %s are not those of the checkpoint, though both have %s: they have fingerprint %s, the checkpoint's %s",
+                       what, now->data, own, theirs);
+    return bp_fail(error, BP_INVALID, "the %s are not those of the checkpoint: it has %s, these are %s", what, trainer->data,
+                   now->data);
+}
+
 static bp_status check_fingerprint(const bp_fit *fit, data_names *now, bp_error *error)
 {
     const bp_trainer *trainer = fit->trainer;
 
     bp_fingerprint_describe(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now->data);
-    BP_TRY(bp_fingerprint(fit->training, fit->training_rows, fit->validation, fit->validation_rows, now->fingerprint, error));
-    if (trainer->fingerprint[0] && strcmp(trainer->fingerprint, now->fingerprint) != 0)
-        return bp_fail(error, BP_INVALID,
-                       "the data are not those of the checkpoint: it has %s, fingerprint %s; these are %s, fingerprint %s",
-                       trainer->data[0] ? trainer->data : "others", trainer->fingerprint, now->data, now->fingerprint);
+    BP_TRY(bp_fingerprint(fit->encoder, fit->training, fit->training_rows, fit->validation, fit->validation_rows,
+                          &now->fingerprints, error));
+    BP_TRY(check_names(trainer, now, error));
     if (trainer->fit.step > fit->steps)
         return bp_fail(error, BP_INVALID, "the checkpoint stands at step %llu of an epoch that has %llu",
                        (unsigned long long)trainer->fit.step, (unsigned long long)fit->steps);
@@ -147,7 +160,7 @@ bp_status bp_fit_begin(bp_fit *fit, bp_trainer *trainer, const bp_encoder *encod
         bp_fit_end(fit);
         return status;
     }
-    memcpy(trainer->fingerprint, names.fingerprint, sizeof names.fingerprint);
+    trainer->fingerprints = names.fingerprints;
     memcpy(trainer->data, names.data, sizeof names.data);
     trainer->total_updates = ((fit->steps - 1) / trainer->plan.group + 1) * trainer->settings.epochs;
     bp_pace_begin(&fit->pace, team_for(fit), trainer->settings.exact_threads != 0);

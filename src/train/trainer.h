@@ -114,10 +114,10 @@ struct bp_trainer {
     bool own_loss; /* the last layer's d is of the network's own loss, and finite */
 
     bp_fit_state fit;
-    bool diverged;                        /* moments may hold what is not finite: there is nothing to go on from */
-    uint64_t total_updates;               /* of the fit; 0 outside of one */
-    char fingerprint[BP_HASH_DIGITS + 1]; /* of the fit's data; empty before */
-    char data[BP_DATA_TEXT];              /* what they are */
+    bool diverged;                /* moments may hold what is not finite: there is nothing to go on from */
+    uint64_t total_updates;       /* of the fit; 0 outside of one */
+    bp_fingerprints fingerprints; /* of the fit's data */
+    char data[BP_DATA_TEXT];      /* what they are; empty before the first fit */
     atomic_int cancelled;
 
     bool timed;

@@ -95,9 +95,9 @@ Test(model_refusals, metadata_that_lacks_or_contradicts_is_refused_with_its_faul
         {3, {"loss", "hinge"}, "'hinge'"},
         {3, {"loss", "cross_entropy"}, "cross_entropy needs 2 outputs"},
         {4, {"setting.seed", "-1"}, "seed '-1'"},
-        {4, {"setting.sead", "1"}, "unknown setting.sead"},
-        {4, {"setting.hidden", "4"}, "unknown setting.hidden"},
-        {4, {"setting.threads", "4"}, "unknown setting.threads"},
+        {4, {"setting.sead", "1"}, "not know: setting.sead"},
+        {4, {"setting.hidden", "4"}, "not know: setting.hidden"},
+        {4, {"setting.threads", "4"}, "not know: setting.threads"},
         {4, {"encoder", "{}"}, "encoder: "},
         {4, {"encoder", "[1"}, "encoder: "},
     };

@@ -334,7 +334,7 @@ Test(checkpoint, of_another_network_is_refused, .init = scratch_begin, .fini = s
     problem_free(&p);
 }
 
-static void assert_data_refused(problem *p, float *number, float value)
+static void assert_data_refused(problem *p, float *number, float value, const char *what)
 {
     session s = session_begin(p);
     float kept = *number;
@@ -343,7 +343,8 @@ static void assert_data_refused(problem *p, float *number, float value)
     cr_assert_eq(bp_trainer_resume(s.trainer, path, NULL), BP_OK);
     *number = value;
     cr_assert_eq(fit(&s, NULL, &error), BP_INVALID);
-    cr_assert(strstr(error.text, "data are not those of the checkpoint: it has 17 training rows and 6 validation rows, 3 inputs"),
+    cr_assert(strstr(error.text, what), "%s", error.text);
+    cr_assert(strstr(error.text, "not those of the checkpoint, though both have 17 training rows and 6 validation rows, 3 inputs"),
               "%s", error.text);
     *number = kept;
     cr_assert_eq(fit(&s, NULL, &error), BP_OK, "%s", error.text);
@@ -355,11 +356,11 @@ Test(checkpoint, of_other_data_is_refused_by_fit, .init = scratch_begin, .fini =
     problem p = subject(BP_ADAM, 0);
 
     save_one(&p);
-    assert_data_refused(&p, &p.x[0], 9);
-    assert_data_refused(&p, &p.x[TRAINING * 3 - 1], 9);
-    assert_data_refused(&p, &p.y[5], 9);
-    assert_data_refused(&p, &p.x[ROWS * 3 - 1], 9); /* a validation row */
-    assert_data_refused(&p, &p.y[ROWS * 2 - 1], 9);
+    assert_data_refused(&p, &p.x[0], 9, "the training rows");
+    assert_data_refused(&p, &p.x[TRAINING * 3 - 1], 9, "the training rows");
+    assert_data_refused(&p, &p.y[5], 9, "the training rows");
+    assert_data_refused(&p, &p.x[ROWS * 3 - 1], 9, "the validation rows");
+    assert_data_refused(&p, &p.y[ROWS * 2 - 1], 9, "the validation rows");
     problem_free(&p);
 }
 
