@@ -38,10 +38,10 @@ static void save(const problem *p)
 /* What is put in the place of a pair or a tensor of the good file; all but the name NULL or 0: it is left out. */
 typedef struct forgery {
     const char *name;  /* of the pair, or of the tensor where there is no such pair */
-    const char *value; /* of the pair */
+    const char *value; /* of the pair; its key with KEY */
     size_t at;         /* number of the tensor that becomes */
     double number;     /* this one */
-    enum { DROPPED, PAIR, NUMBER, DTYPE, RANK, SHORTER } kind;
+    enum { DROPPED, PAIR, KEY, NUMBER, DTYPE, RANK, SHORTER } kind;
     bp_status status;
     const char *fault; /* NULL: accepted */
 } forgery;
@@ -55,6 +55,8 @@ static void forge_pairs(const forgery *f, const bp_safetensors *good, bp_pair pa
             continue;
         if (f->kind == PAIR && strcmp(pair.key, f->name) == 0)
             pair.value = f->value;
+        if (f->kind == KEY && strcmp(pair.key, f->name) == 0)
+            pair.key = f->value;
         pairs[(*count)++] = pair;
     }
 }
@@ -144,20 +146,33 @@ Test(checkpoint_forged, content_that_cannot_be_is_refused_by_name)
 {
     static const forgery forgeries[] = {
         {.name = "nothing"},
-        {.name = "data"},
+        {.name = "data", .status = BP_BAD_FILE, .fault = "has no \"data\" that tells its data"},
+        {.name = "data", .kind = PAIR, .value = "", .status = BP_BAD_FILE, .fault = "has no \"data\" that tells its data"},
         {.name = "format", .status = BP_BAD_FILE, .fault = "its format is not said"},
         {.name = "format", .kind = PAIR, .value = "backprop-model", .status = BP_BAD_FILE, .fault = "its format is backprop-model"},
-        {.name = "version", .status = BP_BAD_FILE, .fault = "version unknown"},
-        {.name = "version", .kind = PAIR, .value = "4", .status = BP_BAD_FILE, .fault = "version 4; this program reads version 3"},
-        {.name = "setting.seed", .status = BP_BAD_FILE, .fault = "lacks \"setting.seed\""},
+        {.name = "version", .status = BP_BAD_FILE, .fault = "no \"version\" that is a number"},
+        {.name = "version", .kind = PAIR, .value = "four", .status = BP_BAD_FILE, .fault = "no \"version\" that is a number"},
+        {.name = "version", .kind = PAIR, .value = "5", .status = BP_BAD_FILE, .fault = "version 5, written by a newer version"},
+        {.name = "setting.seed"}, /* of a file from before there was one: the default, as this run has it */
+        {.name = "setting.epochs", .status = BP_INVALID, .fault = "--epochs 200, this run has 3"},
+        {.name = "setting.seed", .kind = KEY, .value = "setting.sead", .status = BP_BAD_FILE, .fault = "does not know: sead"},
         {.name = "setting.seed", .kind = PAIR, .value = "2", .status = BP_INVALID, .fault = "--seed 2, this run has 1"},
         {.name = "layers", .status = BP_BAD_FILE, .fault = "lacks \"layers\""},
         {.name = "layers", .kind = PAIR, .value = "3,5,2", .status = BP_INVALID, .fault = "layers 3,5,2, this run has 3,4,2"},
         {.name = "loss", .status = BP_BAD_FILE, .fault = "lacks \"loss\""},
         {.name = "loss", .kind = PAIR, .value = "99", .status = BP_INVALID, .fault = "loss number 99"},
         {.name = "activation", .kind = PAIR, .value = "-1", .status = BP_INVALID, .fault = "activation number -1"},
-        {.name = "fingerprint", .status = BP_BAD_FILE, .fault = "lacks the fingerprint"},
-        {.name = "fingerprint", .kind = PAIR, .value = "0123", .status = BP_BAD_FILE, .fault = "lacks the fingerprint"},
+        {.name = "fingerprint.training", .status = BP_BAD_FILE, .fault = "has no \"fingerprint.training\""},
+        {.name = "fingerprint.validation",
+         .kind = PAIR,
+         .value = "0123456789abcdef0123456789abcdef0",
+         .status = BP_BAD_FILE,
+         .fault = "has no \"fingerprint.validation\""},
+        {.name = "fingerprint.encoder",
+         .kind = PAIR,
+         .value = "",
+         .status = BP_BAD_FILE,
+         .fault = "has no \"fingerprint.encoder\""},
         {.name = "counters", .status = BP_BAD_FILE, .fault = "has no tensor \"counters\""},
         {.name = "counters", .kind = DTYPE, .status = BP_BAD_FILE, .fault = "\"counters\" is I64, not U64"},
         {.name = "counters", .kind = RANK, .status = BP_BAD_FILE, .fault = "another shape"},
