@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 
-#include "helper_tree.h"
+#include "tree.h"
 
 static const char v2_mount[] = "22 1 0:20 / /proc rw - proc proc rw\n"
                                "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "helper_tree.h"
+#include "tree.h"
 
 static char root[64];
 

@@ -1,8 +1,8 @@
 /* A directory tree that stands for a machine's file system.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#ifndef HELPER_TREE_H
-#define HELPER_TREE_H
+#ifndef BP_TEST_TREE_H
+#define BP_TEST_TREE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _XOPEN_SOURCE 700
-#include "helper_tree.h"
+#include "tree.h"
 
 #include <criterion/criterion.h>
 #include <ftw.h>
