@@ -58,14 +58,27 @@ static void set_rescaling(size_t columns, const double *mean, const double *scal
     }
 }
 
-/* VL rows of VL columns at once; then what is left of rows and columns, or all of it where scales are not usual, one by one. */
+INLINED void store_part(float *to, vf x, size_t count)
+{
+    float part[VL];
+
+    if (count == VL) {
+        v_store(to, x);
+        return;
+    }
+    v_store(part, x);
+    memcpy(to, part, count * sizeof *to);
+}
+
+/* VL rows of up to VL columns at once; then the rows that are left, or all of them where scales are not usual, one by one. */
 #define RESCALE(name, type, load)                                                                                              \
-    INLINED bool name##_block(const type *const *from, size_t row, size_t column, const rescaling *s, float *const *rows)      \
+    INLINED bool name##_block(const type *const *from, size_t row, size_t column, size_t width, const rescaling *s,            \
+                              float *const *rows)                                                                              \
     {                                                                                                                          \
-        vf block[VL];                                                                                                          \
+        vf block[VL] = {v_set(0.0f)};                                                                                          \
         vi bad = vi_set(0);                                                                                                    \
                                                                                                                                \
-        for (size_t c = 0; c < VL; c++) {                                                                                      \
+        for (size_t c = 0; c < width; c++) {                                                                                   \
             vd x[HALVES];                                                                                                      \
             for (size_t h = 0; h < HALVES; h++)                                                                                \
                 x[h] = load(from[column + c] + row + h * DL);                                                                  \
@@ -74,7 +87,7 @@ static void set_rescaling(size_t columns, const double *mean, const double *scal
         }                                                                                                                      \
         v_transpose(block);                                                                                                    \
         for (size_t r = 0; r < VL; r++)                                                                                        \
-            v_store(rows[row + r] + column, block[r]);                                                                         \
+            store_part(rows[row + r] + column, block[r], width);                                                               \
         return !has_sign(bad);                                                                                                 \
     }                                                                                                                          \
                                                                                                                                \
@@ -97,12 +110,15 @@ static void set_rescaling(size_t columns, const double *mean, const double *scal
         bool good = true;                                                                                                      \
                                                                                                                                \
         set_rescaling(columns, mean, scale, &s);                                                                               \
-        size_t whole_rows = s.good ? count - count % VL : 0, whole_columns = s.good ? columns - columns % VL : 0;              \
-        for (size_t row = 0; row < whole_rows; row += VL)                                                                      \
+        size_t whole_rows = s.good ? count - count % VL : 0, whole_columns = columns - columns % VL;                           \
+        for (size_t row = 0; row < whole_rows; row += VL) {                                                                    \
             for (size_t column = 0; column < whole_columns; column += VL)                                                      \
-                good &= name##_block(from, row, column, &s, rows);                                                             \
+                good &= name##_block(from, row, column, VL, &s, rows);                                                         \
+            if (whole_columns < columns)                                                                                       \
+                good &= name##_block(from, row, whole_columns, columns - whole_columns, &s, rows);                             \
+        }                                                                                                                      \
         for (size_t column = 0; column < columns; column++)                                                                    \
-            good &= name##_one(from[column], column < whole_columns ? whole_rows : 0, count, column, &s, rows);                \
+            good &= name##_one(from[column], whole_rows, count, column, &s, rows);                                             \
         return good;                                                                                                           \
     }
 
