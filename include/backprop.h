@@ -374,12 +374,18 @@ typedef struct bp_rows {
 /* Columns of inputs, targets and perhaps weights, each in a type of its own, as the file has them. */
 typedef struct bp_dataset bp_dataset;
 
+/* What a file that is read has to have. */
+typedef enum bp_need {
+    BP_NEED_TARGET,  /* a target, and every column that the settings name; the error lists the columns */
+    BP_NEED_NOTHING, /* names that no column has are passed over, since a model's may be those of another file */
+    BP_NEED_NAMES    /* every column that the settings name, but there may be no target */
+} bp_need;
+
 /* Reads a file. By its name: .csv, .tsv, .npy, .libsvm, .svm, *-ubyte or .idx, each also with .gz, and .bpd; "-" is CSV on standard
  * input. Settings used: target, target-file, ignore-columns, weight-column, group, missing-targets, task; for CSV categorical,
  * delimiter, decimal, missing, header, threads; max-index for LIBSVM, memory for .bpd. An IDX file of images finds its labels by
- * name. A target that is missing is an error that lists the columns, unless `target_optional`. A library built with BP_EMBEDDED reads
- * .bpd alone; others are BP_INVALID. */
-BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
+ * name. `need` is a bp_need. A library built with BP_EMBEDDED reads .bpd alone; others are BP_INVALID. */
+BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int need, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
 
 /* A data set over arrays of the caller's, borrowed: they must outlive it. `weight` may be NULL; `y` may be NULL where
@@ -396,6 +402,10 @@ BP_API uint64_t bp_dataset_skipped(const bp_dataset *dataset);
  * need, by a thread that lives within one call of fit, apply, evaluate and the like; targets and weights are in memory. Examples of
  * it need their encoder as long as they live; rows to fit an encoder on have to ascend; training shuffles by blocks, or not. */
 BP_API int bp_dataset_is_paged(const bp_dataset *dataset);
+
+/* BP_INVALID where bp_trainer_fit would refuse the rows for the order that settings.shuffle asks for: full takes them from everywhere,
+ * so that none of a paged data set would be at hand. Before the encoder's passes over it. */
+BP_API bp_status bp_dataset_check_shuffle(const bp_dataset *dataset, const bp_settings *settings, bp_error *error);
 
 /* One column: its name, and for a column of categories how many there are. Static while the data set lives. */
 typedef struct bp_column_info {
@@ -451,7 +461,7 @@ typedef struct bp_pack_counts {
     uint64_t columns;
 } bp_pack_counts;
 
-/* The same from file to file, byte for byte what bp_dataset_read without need of a target and bp_dataset_pack write. A CSV file is read
+/* The same from file to file, byte for byte what bp_dataset_read with BP_NEED_NAMES and bp_dataset_pack write. A CSV file is read
  * in parts, so that memory holds a few thousand rows and each column's categories, however many rows there are, but for the text of one
  * that comes through gzip or a pipe, and for settings.missing_targets skip; data of other kinds are in memory whole. *result, unless NULL, is
  * filled once all has been read: a BP_IO after that is the new file's. BP_INVALID with BP_EMBEDDED. */
@@ -645,6 +655,10 @@ BP_API bp_status bp_network_predict(const bp_network *network, bp_workspace *wor
 /* The same for chosen rows of examples: y [rows, outputs]. */
 BP_API bp_status bp_network_predict_rows(const bp_network *network, bp_workspace *workspace, const bp_examples *examples,
                                          bp_rows rows, float *y, bp_error *error);
+
+/* The class that a row's prediction y [outputs] stands for, counted from 0: of one output the second where y is above one half, of
+ * several the first of the largest. All metrics of classes go by it. */
+BP_API uint32_t bp_predicted_class(const float *y, uint32_t outputs);
 
 typedef struct bp_metrics {
     uint64_t rows;
@@ -911,10 +925,12 @@ typedef struct bp_trial {
  * many, and so on, until the last has settings.epochs; early stopping holds as in bp_trainer_fit. Trial 1 is the settings as they
  * are. The others draw by seed what bp_settings_set has not been given: hidden (1 to 3 layers of 16 ... 256 units), learning_rate
  * (the optimizer's own / 10 ... * 10), weight_decay (0, 1e-6 ... 1e-2) and dropout (0 ... 0.5). The network is to the bit what
- * training with its settings alone gives. Trials are trained side by side as the folds of bp_cross_validate are.
+ * training with its settings alone gives. Trials are trained side by side as the folds of bp_cross_validate are; at most a third of
+ * them, or one, and one more for each thread have a network and a trainer at a time. A trial that diverges is out; where all do that
+ * are in the last rung, the best of those that were out before trains as long in their place, and so on. BP_DIVERGED: all have.
  *
- *   result  [trials], best first
- *   best    the winner's settings, with task, loss, and batch size as they were used */
+ *   result  [trials], best first, those that have diverged last
+ *   best    the winner's settings, with task, loss, and batch size as they were used; with patience 0, metric is auto */
 BP_API bp_status bp_tune(const bp_settings *settings, const bp_encoder *encoder, const bp_examples *examples, bp_rows training,
                          bp_rows validation, uint32_t trials, const bp_allocator *allocator, bp_trial *result, bp_settings *best,
                          bp_network **network, bp_error *error);

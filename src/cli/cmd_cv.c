@@ -129,7 +129,7 @@ static int validate(validation *v)
         bp_say("no memory for %lu folds", (unsigned long)v->folds);
         return BP_EXIT_FAILED;
     }
-    if (bp_dataset_read(arguments->operands[0], &arguments->settings, 0, NULL, &v->dataset, &error) != BP_OK ||
+    if (bp_dataset_read(arguments->operands[0], &arguments->settings, BP_NEED_TARGET, NULL, &v->dataset, &error) != BP_OK ||
         bp_cross_validate(v->dataset, &arguments->settings, v->folds, NULL, v->fold, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
     if (arguments->option[BP_OPTION_JSON])

@@ -69,7 +69,7 @@ static int use_random(checking *c)
 static bp_status read_data(checking *c, bp_encoder_info *info, bp_error *error)
 {
     const bp_settings *settings = &c->arguments->settings;
-    bp_status status = bp_dataset_read(c->arguments->operands[0], settings, 0, NULL, &c->dataset, error);
+    bp_status status = bp_dataset_read(c->arguments->operands[0], settings, BP_NEED_TARGET, NULL, &c->dataset, error);
 
     if (status == BP_OK)
         status = bp_encoder_fit(c->dataset, (bp_rows){NULL, bp_dataset_rows(c->dataset)}, settings, NULL, &c->encoder, error);

@@ -14,6 +14,7 @@
 
 #include "csv_text.h"
 #include "message.h"
+#include "nearest.h"
 #include "places.h"
 #include "shown.h"
 #include "size.h"
@@ -46,6 +47,21 @@ static bool find_column(const bp_dataset *dataset, const char *name, size_t leng
     return false;
 }
 
+static int refuse_kept(const prediction *p, const char *name, size_t length)
+{
+    const char *nearest = NULL;
+    bp_column_info info;
+    char own[200];
+
+    snprintf(own, sizeof own, "%.*s", (int)bp_size_min(length, sizeof own - 1), name);
+    for (uint64_t i = 0; bp_dataset_column(p->subject.dataset, i, &info, NULL) == BP_OK; i++) {
+        const char *pair[] = {nearest ? nearest : info.name, info.name};
+        nearest = bp_nearest_name(own, pair, 2);
+    }
+    return bp_say_usage(p->arguments->command, "--keep: no column is named '%s'%s%s%s", own, nearest ? "; did you mean '" : "",
+                        nearest ? nearest : "", nearest ? "'?" : "");
+}
+
 static int find_kept(prediction *p, const char *list)
 {
     p->kept = calloc(strlen(list) + 1, sizeof *p->kept); /* no more names than characters */
@@ -56,7 +72,7 @@ static int find_kept(prediction *p, const char *list)
     for (size_t length; *list; list += length + (list[length] == ',')) {
         length = strcspn(list, ",");
         if (!find_column(p->subject.dataset, list, length, &p->kept[p->kept_count++]))
-            return bp_say_usage(p->arguments->command, "--keep: no column is named '%.*s'", (int)bp_size_min(length, 200), list);
+            return refuse_kept(p, list, length);
     }
     return BP_EXIT_DONE;
 }
@@ -79,15 +95,6 @@ static void print_text(const prediction *p, int first, const char *text, FILE *f
 static float probability(const prediction *p, const float *y, uint32_t class)
 {
     return p->subject.info.outputs == 1 ? (class ? y[0] : 1 - y[0]) : y[class];
-}
-
-static uint32_t likeliest(const prediction *p, const float *y)
-{
-    uint32_t best = 0;
-    for (uint32_t c = 1; c < p->subject.info.classes; c++)
-        if (probability(p, y, c) > probability(p, y, best))
-            best = c;
-    return best;
 }
 
 static void print_header(const prediction *p, FILE *file)
@@ -118,7 +125,7 @@ static void print_header(const prediction *p, FILE *file)
 
 static void print_classes(const prediction *p, const float *y, FILE *file)
 {
-    print_text(p, p->kept_count == 0, bp_encoder_class(p->subject.encoder, likeliest(p, y)), file);
+    print_text(p, p->kept_count == 0, bp_encoder_class(p->subject.encoder, bp_predicted_class(y, p->subject.info.outputs)), file);
     for (uint32_t c = 0; c < p->subject.info.classes; c++)
         bp_csv_float(file, 0, probability(p, y, c));
 }

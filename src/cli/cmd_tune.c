@@ -9,19 +9,15 @@
 #include "options.h"
 #include "places.h"
 #include "report.h"
+#include "settings.h"
 #include "train.h"
 
 typedef struct tuning {
     bp_train train;
+    const char *watched; /* name of the metric that trials are compared by */
     uint32_t trials;
     bp_trial *trial; /* [trials], best first */
 } tuning;
-
-static const char *watched_name(const tuning *t)
-{
-    int32_t metric = t->train.settings.metric;
-    return bp_metric_name(metric == BP_METRIC_AUTO ? BP_METRIC_LOSS : metric);
-}
 
 /* --------------------------------------------------------------------------------------------------------------- JSON */
 
@@ -51,9 +47,9 @@ static int print_json(const tuning *t)
     bp_task task = (bp_task)t->train.info.task;
 
     for (uint32_t i = 0; i < t->trials; i++)
-        json_array_append_new(trials, json_trial(&t->trial[i], watched_name(t)));
+        json_array_append_new(trials, json_trial(&t->trial[i], t->watched));
     json_object_set_new(object, "task", json_string(bp_task_name(task)));
-    json_object_set_new(object, "metric", json_string(watched_name(t)));
+    json_object_set_new(object, "metric", json_string(t->watched));
     json_object_set_new(object, "trials", trials);
     json_object_set_new(object, "layers", bp_json_layers(t->train.network));
     json_object_set_new(object, "validation", bp_json_metrics(&t->train.validation_metrics, task));
@@ -82,7 +78,7 @@ static int print(const tuning *t)
 {
     if (t->train.arguments->option[BP_OPTION_JSON])
         return print_json(t);
-    printf("%-6s %-16s%10s%10s%10s%8s%8s%18s\n", "trial", "hidden", "rate", "decay", "dropout", "epochs", "best", watched_name(t));
+    printf("%-6s %-16s%10s%10s%10s%8s%8s%18s\n", "trial", "hidden", "rate", "decay", "dropout", "epochs", "best", t->watched);
     for (uint32_t i = 0; i < t->trials; i++)
         print_trial(&t->trial[i]);
     printf("\n%-11s ", "network");
@@ -109,10 +105,19 @@ static int check(tuning *t)
     t->trials = (uint32_t)trials;
     if (arguments->settings.validation_split == 0)
         return bp_say_usage(arguments->command, "trials are compared on validation rows: --validation-split above 0");
-    if (bp_settings_check(&arguments->settings, &error) != BP_OK)
+    if (bp_settings_check(&t->train.settings, &error) != BP_OK)
         return bp_say_error(arguments, &error);
     int code = bp_places_check(arguments);
     return code == BP_EXIT_DONE ? bp_train_check_place(arguments, t->train.output) : code;
+}
+
+/* Of the last rung: they had done better than the winner, as far as they came. */
+static void say_diverged(const tuning *t)
+{
+    for (uint32_t i = 1; i < t->trials; i++)
+        if (t->trial[i].status == BP_DIVERGED && t->trial[i].rung == t->trial[0].rung)
+            bp_say("trial %lu came to the last rung and diverged there; the best that did not is trial %lu",
+                   (unsigned long)t->trial[i].number, (unsigned long)t->trial[0].number);
 }
 
 static int search(tuning *t)
@@ -130,6 +135,7 @@ static int search(tuning *t)
                 bp_material_rows(&train->validation), t->trials, NULL, t->trial, &best, &train->network, &error) != BP_OK)
         return bp_say_input_error(train->arguments, &error);
     train->settings = best;
+    say_diverged(t);
     return BP_EXIT_DONE;
 }
 
@@ -152,6 +158,9 @@ static int run(bp_arguments *arguments)
 {
     tuning t = {.train = {.arguments = arguments, .settings = arguments->settings}};
 
+    int32_t metric = t.train.settings.metric;
+    t.watched = bp_metric_name(metric == BP_METRIC_AUTO ? BP_METRIC_LOSS : metric);
+    bp_settings_unset(&t.train.settings, "metric"); /* trials are compared by it with patience 0, too */
     t.train.output = bp_option_text(arguments, BP_OPTION_OUTPUT_MODEL);
     int code = tune(&t);
     free(t.trial);

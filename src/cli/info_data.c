@@ -162,7 +162,8 @@ static void print_text(const material *m)
     }
     printf("%llu inputs of a network", (unsigned long long)m->inputs);
     if (m->encoder)
-        printf(", %lu outputs; task %s\n", (unsigned long)m->info.outputs, bp_task_name((bp_task)m->info.task));
+        printf(", %lu output%s; task %s\n", (unsigned long)m->info.outputs, m->info.outputs == 1 ? "" : "s",
+               bp_task_name((bp_task)m->info.task));
     else
         printf(m->refusal.text[0] ? "\n" : "; --target NAME says what it is to predict\n");
     if (m->refusal.text[0]) {
@@ -215,7 +216,7 @@ int bp_info_data(const bp_arguments *arguments)
 
     if (arguments->option[BP_OPTION_PYTORCH])
         return bp_say_usage(arguments->command, "--pytorch is for models");
-    if (bp_dataset_read(arguments->operands[0], &arguments->settings, 1, NULL, &m.dataset, &error) != BP_OK)
+    if (bp_dataset_read(arguments->operands[0], &arguments->settings, BP_NEED_NAMES, NULL, &m.dataset, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
     code = look(arguments, &m);
     if (code == BP_EXIT_DONE && arguments->option[BP_OPTION_JSON])

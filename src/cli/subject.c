@@ -76,21 +76,30 @@ static bool is_read(const bp_subject *subject, const bp_settings *settings, cons
 }
 
 /* Columns that are only copied are read as text: 007 stays 007, and a long number keeps its digits. */
-static void copy_as_text(const bp_subject *subject, const char *keep, bp_settings *settings)
+static int copy_as_text(const bp_subject *subject, const bp_arguments *arguments, bp_settings *settings)
 {
+    const char *keep = arguments->option[BP_OPTION_KEEP];
+
     for (size_t length; *keep; keep += length + (keep[length] == ',')) {
         size_t used = strlen(settings->categorical);
         length = strcspn(keep, ",");
-        if (length && !is_read(subject, settings, keep, length) && used + length + 2 <= sizeof settings->categorical)
-            snprintf(settings->categorical + used, length + 2, "%s%.*s", used ? "," : "", (int)length, keep);
+        if (!length || is_read(subject, settings, keep, length))
+            continue;
+        if (used + length + 2 > sizeof settings->categorical)
+            return bp_say_usage(arguments->command,
+                                "--keep: names of columns that the model does not read, and of its columns of categories, have %d "
+                                "bytes at most together; leave some out",
+                                BP_TEXT_MAX - 1);
+        snprintf(settings->categorical + used, length + 2, "%s%.*s", used ? "," : "", (int)length, keep);
     }
+    return BP_EXIT_DONE;
 }
 
 /* Unknown column names are passed over in reading, since the model's may be those of another file; encoding then tells what
  * the network lacks. */
 static bp_status read_data(bp_subject *subject, const char *path, const bp_settings *settings, bool with_targets, bp_error *error)
 {
-    bp_status status = bp_dataset_read(path, settings, 1, NULL, &subject->dataset, error);
+    bp_status status = bp_dataset_read(path, settings, BP_NEED_NOTHING, NULL, &subject->dataset, error);
     if (status == BP_OK)
         status = bp_encoder_apply(subject->encoder, subject->dataset, with_targets, NULL, &subject->examples, error);
     return status;
@@ -111,7 +120,9 @@ int bp_subject_open(bp_subject *subject, const bp_arguments *arguments, bool wit
     bp_encoder_set_threads(subject->encoder, settings.threads);
     bp_settings_inherit(&settings, &model, bp_reading_keys);
     if (arguments->option[BP_OPTION_KEEP])
-        copy_as_text(subject, arguments->option[BP_OPTION_KEEP], &settings);
+        code = copy_as_text(subject, arguments, &settings);
+    if (code != BP_EXIT_DONE)
+        return code;
     if (read_data(subject, arguments->operands[1], &settings, with_targets, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
     bp_say_skipped(subject->dataset, arguments->operands[1]);

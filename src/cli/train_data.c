@@ -81,7 +81,7 @@ int bp_train_read_more(bp_train *train, const char *path, const char *target_fil
     settings.target_file[0] = '\0';
     if (target_file && bp_settings_set(&settings, "target-file", target_file, &error) != BP_OK)
         return bp_say_error(train->arguments, &error);
-    status = bp_dataset_read(path, &settings, 0, NULL, &material->dataset, &error);
+    status = bp_dataset_read(path, &settings, BP_NEED_TARGET, NULL, &material->dataset, &error);
     if (status == BP_OK)
         status = bp_encoder_apply(train->encoder, material->dataset, 1, NULL, &material->examples, &error);
     if (status != BP_OK)
@@ -208,14 +208,11 @@ static int read_training(bp_train *train)
 {
     bp_error error;
 
-    if (bp_dataset_read(train->arguments->operands[0], &train->settings, 0, NULL, &train->training.dataset, &error) != BP_OK)
+    if (bp_dataset_read(train->arguments->operands[0], &train->settings, BP_NEED_TARGET, NULL, &train->training.dataset, &error) !=
+        BP_OK)
         return bp_say_input_error(train->arguments, &error);
-    if (bp_dataset_is_paged(train->training.dataset) && train->settings.shuffle == BP_SHUFFLE_FULL &&
-        !bp_settings_full_batch(&train->settings))
-        return bp_say_usage(train->arguments->command,
-                            "--shuffle full takes rows from everywhere, and %s is larger than memory: say --shuffle blocks, or "
-                            "--memory BYTES if there is more",
-                            train->arguments->operands[0]);
+    if (bp_dataset_check_shuffle(train->training.dataset, &train->settings, &error) != BP_OK)
+        return bp_say_error(train->arguments, &error);
     say_of_file(train, &train->training, train->arguments->operands[0]);
     return BP_EXIT_DONE;
 }

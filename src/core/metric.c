@@ -62,3 +62,9 @@ bp_status bp_metric_check(bp_metric metric, bool classes, bp_error *error)
         return bp_fail(error, BP_INVALID, "metric: %s needs classes, and the task is a regression", table[metric].name);
     return BP_OK;
 }
+
+bp_status bp_metric_missing(bp_metric metric, bp_error *error)
+{
+    return bp_fail(error, BP_INVALID, "metric: the validation rows have no %s, as where all are of one class or value",
+                   table[metric].name);
+}

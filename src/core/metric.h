@@ -14,4 +14,7 @@ bool bp_metric_of_numbers(bp_metric metric); /* has no meaning for classes */
 /* BP_OK for a metric that targets of this kind have. */
 bp_status bp_metric_check(bp_metric metric, bool classes, bp_error *error);
 
+/* BP_INVALID: the validation rows do not have it. */
+bp_status bp_metric_missing(bp_metric metric, bp_error *error);
+
 #endif

@@ -42,6 +42,14 @@ bool bp_settings_given(const bp_settings *settings, const char *key)
     return found && (settings->given >> (found - bp_setting_table) & 1);
 }
 
+void bp_settings_unset(bp_settings *settings, const char *key)
+{
+    const bp_setting_entry *found = find(key);
+
+    if (found)
+        settings->given &= ~(UINT64_C(1) << (found - bp_setting_table));
+}
+
 static void fail_unknown(const char *key, bp_error *error)
 {
     const char *names[BP_SETTINGS], *nearest;

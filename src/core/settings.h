@@ -18,6 +18,12 @@ const bp_setting *bp_setting_find(const char *key, size_t *index);
 /* Whether bp_settings_set was called for that key. */
 bool bp_settings_given(const bp_settings *settings, const char *key);
 
+/* As if it had not been called for that key; the value stays. */
+void bp_settings_unset(bp_settings *settings, const char *key);
+
+/* Refuses settings that bp_settings_init has not filled. bp_settings_check does so too. */
+bp_status bp_settings_check_size(const bp_settings *settings, bp_error *error);
+
 /* Refuses a delimiter that numbers, quotes and line ends are made of. bp_settings_check does so too. */
 bp_status bp_settings_check_delimiter(const bp_settings *settings, bp_error *error);
 
@@ -25,6 +31,12 @@ bp_status bp_settings_check_delimiter(const bp_settings *settings, bp_error *err
 static inline bool bp_settings_full_batch(const bp_settings *settings)
 {
     return settings->optimizer == BP_LBFGS || settings->optimizer == BP_RPROP;
+}
+
+/* Whether training watches the metric of the validation rows. */
+static inline bool bp_settings_watch(const bp_settings *settings)
+{
+    return settings->patience || settings->schedule == BP_PLATEAU;
 }
 
 #endif

@@ -153,8 +153,7 @@ static bp_status check_metric(const bp_settings *settings, bp_error *error)
     if (settings->metric == BP_METRIC_LOG_LOSS && settings->loss != BP_LOSS_AUTO && settings->loss != BP_CROSS_ENTROPY &&
         settings->loss != BP_BINARY_CROSS_ENTROPY)
         return bp_fail(error, BP_INVALID, "metric: log_loss needs a cross-entropy as loss");
-    if (bp_settings_given(settings, "metric") && settings->metric != BP_METRIC_AUTO && settings->patience == 0 &&
-        settings->schedule != BP_PLATEAU)
+    if (bp_settings_given(settings, "metric") && settings->metric != BP_METRIC_AUTO && !bp_settings_watch(settings))
         return bp_fail(error, BP_INVALID, "metric has no effect with patience 0: nothing is watched");
     return BP_OK;
 }
@@ -191,13 +190,19 @@ bp_status bp_settings_check_delimiter(const bp_settings *settings, bp_error *err
     return BP_OK;
 }
 
+bp_status bp_settings_check_size(const bp_settings *settings, bp_error *error)
+{
+    if (settings->size < offsetof(bp_settings, target))
+        return bp_fail(error, BP_INVALID, "settings of %llu bytes: call bp_settings_init first",
+                       (unsigned long long)settings->size);
+    return BP_OK;
+}
+
 static BP_OUT_OF_LINE bp_status check_all(const bp_settings *settings, bp_error *error)
 {
     bp_settings full;
 
-    if (settings->size < offsetof(bp_settings, target))
-        return bp_fail(error, BP_INVALID, "settings of %llu bytes: call bp_settings_init first",
-                       (unsigned long long)settings->size);
+    BP_TRY(bp_settings_check_size(settings, error));
     bp_settings_complete(settings, &full);
     for (size_t i = 0; i < BP_SETTINGS; i++)
         BP_TRY(check_entry(&bp_setting_table[i], &full, error));

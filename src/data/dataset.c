@@ -12,6 +12,7 @@
 #include "file.h"
 #include "float_state.h"
 #include "memory.h"
+#include "settings.h"
 #include "size.h"
 #include "text.h"
 
@@ -253,6 +254,19 @@ uint64_t bp_dataset_skipped(const bp_dataset *dataset)
 int bp_dataset_is_paged(const bp_dataset *dataset)
 {
     return dataset->bpd != NULL;
+}
+
+bp_status bp_dataset_check_shuffle(const bp_dataset *dataset, const bp_settings *settings, bp_error *error)
+{
+    bp_settings full;
+
+    bp_settings_complete(settings, &full);
+    if (!dataset->bpd || full.shuffle != BP_SHUFFLE_FULL || bp_settings_full_batch(&full))
+        return BP_OK;
+    return bp_fail(error, BP_INVALID,
+                   "%s is larger than the memory for data, and shuffle full takes rows from everywhere: say --shuffle blocks, or "
+                   "--memory BYTES if there is more",
+                   dataset->path);
 }
 
 uint64_t bp_dataset_columns(const bp_dataset *dataset)

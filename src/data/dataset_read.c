@@ -8,12 +8,14 @@
 #include "dataset_rows.h"
 #include "error.h"
 #include "float_state.h"
+#include "nearest.h"
 #include "reader.h"
 #include "settings.h"
 #include "size.h"
 #include "text.h"
 
 #define LISTED 600 /* bytes of column names in a message: room for the rest of the sentence stays */
+#define NAMED 100  /* of one that there is not */
 
 /* ------------------------------------------------------------------------------------------------------------- names */
 
@@ -41,13 +43,27 @@ static bp_column *find_span(const bp_dataset *dataset, const char *name, size_t 
     return NULL;
 }
 
+/* The column that a slip or two would turn into `name`. */
+static const char *nearest_column(const bp_dataset *dataset, const char *name)
+{
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < dataset->column_count; i++) {
+        const char *pair[] = {nearest ? nearest : dataset->columns[i].name, dataset->columns[i].name};
+        nearest = bp_nearest_name(name, pair, 2);
+    }
+    return nearest;
+}
+
 static bp_status fail_unknown(const bp_dataset *dataset, const char *key, const char *name, size_t length, bp_error *error)
 {
-    char columns[LISTED];
+    char columns[LISTED], own[NAMED + 1];
 
     list_columns(dataset, columns);
-    return bp_fail(error, BP_INVALID, "%s: no column is named \"%.*s\" (%s); columns: %s", dataset->path,
-                   (int)bp_size_min(length, 100), name, key, columns);
+    snprintf(own, sizeof own, "%.*s", (int)bp_size_min(length, NAMED), name);
+    const char *nearest = nearest_column(dataset, own);
+    return bp_fail(error, BP_INVALID, "%s: no column is named \"%s\" (%s)%s%s%scolumns: %s", dataset->path, own, key,
+                   nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"? " : "; ", columns);
 }
 
 bp_status bp_dataset_next_named(const bp_dataset *dataset, const char *key, bool lenient, const char **list, bp_column **column,
@@ -115,16 +131,17 @@ static bp_status choose_targets(const bp_dataset *dataset, const char *list, boo
     }
 }
 
-bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings, bp_need need, bp_error *error)
 {
     char columns[LISTED];
+    bool lenient = need == BP_NEED_NOTHING;
 
     if (settings->target[0])
         BP_TRY(choose_targets(dataset, settings->target, lenient, error));
     BP_TRY(set_role(dataset, "ignore-columns", settings->ignore_columns, BP_ROLE_UNUSED, lenient, error));
     BP_TRY(set_role(dataset, "group", settings->group, BP_ROLE_UNUSED, lenient, error));
     BP_TRY(set_role(dataset, "weight-column", settings->weight_column, BP_ROLE_WEIGHT, lenient, error));
-    if (lenient || has_target(dataset))
+    if (need != BP_NEED_TARGET || has_target(dataset))
         return BP_OK;
     list_columns(dataset, columns);
     return bp_fail(error, BP_INVALID, "%s: say which column is the target with --target; columns: %s", dataset->path, columns);
@@ -140,26 +157,26 @@ static BP_OUT_OF_LINE bp_status read_packed(const char *path, const bp_settings 
     return bp_bpd_read(path, settings, allocator, result, error);
 }
 
-static bp_status read_by_name(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
+static bp_status read_by_name(const char *path, const bp_settings *settings, bp_need need, const bp_allocator *allocator,
                               bp_dataset **result, bp_error *error)
 {
     if (!bp_text_ends_with(path, strlen(path), ".bpd"))
-        return bp_reader_read(path, settings, lenient, allocator, result, error);
+        return bp_reader_read(path, settings, need, allocator, result, error);
     bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
     bp_status status = read_packed(path, settings, allocator, result, error);
     bp_float_end(host);
     return status;
 }
 
-bp_status bp_dataset_read(const char *path, const bp_settings *settings, int target_optional, const bp_allocator *allocator,
+bp_status bp_dataset_read(const char *path, const bp_settings *settings, int need, const bp_allocator *allocator,
                           bp_dataset **result, bp_error *error)
 {
     bp_settings full;
     bp_dataset *dataset;
 
     bp_settings_complete(settings, &full);
-    BP_TRY(read_by_name(path, &full, target_optional != 0, allocator, &dataset, error));
-    bp_status status = bp_dataset_set_roles(dataset, &full, target_optional != 0, error);
+    BP_TRY(read_by_name(path, &full, (bp_need)need, allocator, &dataset, error));
+    bp_status status = bp_dataset_set_roles(dataset, &full, (bp_need)need, error);
     if (status == BP_OK)
         status = bp_bpd_fetch(dataset, &full, error);
     if (status == BP_OK && full.missing_targets == BP_MISSING_TARGETS_SKIP)

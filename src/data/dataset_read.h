@@ -13,7 +13,7 @@ bp_status bp_dataset_next_named(const bp_dataset *dataset, const char *key, bool
                                 bp_error *error);
 
 /* Roles by the settings target, ignore-columns and weight-column. A format that brings targets of its own has marked them;
- * a target by name replaces them. No target at all is BP_INVALID, and names may be unknown, where not `lenient`. */
-bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error);
+ * a target by name replaces them. BP_INVALID where what is needed is not there. */
+bp_status bp_dataset_set_roles(bp_dataset *dataset, const bp_settings *settings, bp_need need, bp_error *error);
 
 #endif

@@ -209,7 +209,7 @@ static void toggle_gzip(char *name)
 }
 
 /* matrix->data stays NULL where there are no targets and need be none. */
-static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_matrix *matrix, bp_error *error)
+static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, bool optional, bp_matrix *matrix, bp_error *error)
 {
     char name[BP_TEXT_MAX];
     bp_error missing = {0};
@@ -226,7 +226,7 @@ static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, 
             }
             toggle_gzip(name);
         }
-    if (lenient)
+    if (optional)
         return BP_OK;
     return bp_fail(error, BP_INVALID, "%s: no file of labels is beside it by name; say where the targets are with --target-file",
                    dataset->path);
@@ -234,12 +234,12 @@ static bp_status read_targets(bp_dataset *dataset, const bp_settings *settings, 
 
 /* ------------------------------------------------------------------------------------------------------- the data set */
 
-bp_status bp_idx_read(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+bp_status bp_idx_read(bp_dataset *dataset, const bp_settings *settings, bool optional, bp_error *error)
 {
     bp_matrix x = {0}, y = {0};
 
     BP_TRY(read_matrix(dataset, dataset->path, &x, error));
-    BP_TRY(read_targets(dataset, settings, lenient, &y, error));
+    BP_TRY(read_targets(dataset, settings, optional, &y, error));
     BP_TRY(bp_dataset_set_matrices(dataset, &x, &y, "label", error));
     dataset->integer_classes = y.data && y.columns == 1 && (y.type == BP_TYPE_U8 || y.type == BP_TYPE_I32);
     return BP_OK;

@@ -11,7 +11,7 @@
 /* Fills an empty data set from the file at dataset->path.
  * The first dimension counts rows, the others become columns x1, x2, ... The targets come from settings.target_file, or
  * from the file whose name has "labels" for "images" and "idx1" for "idx3", with or without .gz: one column "label", or y1,
- * y2, ... Without targets it is BP_INVALID unless `lenient`. */
-bp_status bp_idx_read(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error);
+ * y2, ... Without targets it is BP_INVALID unless `optional`. */
+bp_status bp_idx_read(bp_dataset *dataset, const bp_settings *settings, bool optional, bp_error *error);
 
 #endif

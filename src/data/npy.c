@@ -152,14 +152,14 @@ static bp_status read_matrix(bp_dataset *dataset, const char *path, bp_matrix *m
     return convert(&n, &matrix->type);
 }
 
-bp_status bp_npy_read(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+bp_status bp_npy_read(bp_dataset *dataset, const bp_settings *settings, bool optional, bp_error *error)
 {
     bp_matrix x = {0}, y = {0};
 
     BP_TRY(read_matrix(dataset, dataset->path, &x, error));
     if (settings->target_file[0])
         BP_TRY(read_matrix(dataset, settings->target_file, &y, error));
-    else if (!settings->target[0] && !lenient)
+    else if (!settings->target[0] && !optional)
         return bp_fail(error, BP_INVALID, "%s: say where the targets are with --target-file, or which of x1, x2, ... with --target",
                        dataset->path);
     return bp_dataset_set_matrices(dataset, &x, &y, "y", error);

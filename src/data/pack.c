@@ -47,7 +47,7 @@ static bp_status pack_table(bp_dataset *dataset, const bp_csv_table *table, cons
     bp_status status;
 
     BP_TRY(bp_csv_fill(dataset, table, error));
-    BP_TRY(bp_dataset_set_roles(dataset, settings, true, error));
+    BP_TRY(bp_dataset_set_roles(dataset, settings, BP_NEED_NAMES, error));
     tell(dataset, result);
     BP_TRY(bp_bpd_write_begin(&writer, dataset, path, error));
     if (table->window < dataset->rows)
@@ -63,7 +63,7 @@ bp_status bp_pack_csv(const char *data, char separator, const bp_settings *setti
     bp_csv_file file;
     bp_dataset *dataset;
 
-    BP_TRY(bp_csv_open(&file, data, separator, settings, true, chunk, allocator, &dataset, error));
+    BP_TRY(bp_csv_open(&file, data, separator, settings, false, chunk, allocator, &dataset, error));
     file.table.window = window_of(dataset, &file.survey, bytes);
     bp_status status = pack_table(dataset, &file.table, settings, path, result, error);
     bp_csv_close(&file);
@@ -76,7 +76,7 @@ static bp_status pack_whole(const char *data, const bp_settings *settings, const
 {
     bp_dataset *dataset;
 
-    BP_TRY(bp_dataset_read(data, settings, 1, allocator, &dataset, error));
+    BP_TRY(bp_dataset_read(data, settings, BP_NEED_NAMES, allocator, &dataset, error));
     tell(dataset, result);
     bp_status status = bp_dataset_pack(dataset, path, error);
     bp_dataset_free(dataset);

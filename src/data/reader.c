@@ -26,7 +26,7 @@ static bp_status refuse_format(const char *path, bp_error *error)
                    path);
 }
 
-static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool lenient, bp_error *error)
+static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bp_need need, bp_error *error)
 {
     const char *path = dataset->path;
     size_t length = bp_stream_plain_length(path);
@@ -34,19 +34,19 @@ static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bool len
     if (bp_text_ends_with(path, length, ".libsvm") || bp_text_ends_with(path, length, ".svm"))
         return bp_libsvm_read(dataset, settings, error);
     if (bp_text_ends_with(path, length, ".npy"))
-        return bp_npy_read(dataset, settings, lenient, error);
+        return bp_npy_read(dataset, settings, need != BP_NEED_TARGET, error);
     if (bp_text_ends_with(path, length, "-ubyte") || bp_text_ends_with(path, length, ".idx"))
-        return bp_idx_read(dataset, settings, lenient, error);
+        return bp_idx_read(dataset, settings, need != BP_NEED_TARGET, error);
     return refuse_format(path, error);
 }
 
-static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings *settings, bool lenient,
+static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings *settings, bp_need need,
                                             const bp_allocator *allocator, bp_dataset **result, bp_error *error)
 {
     bp_dataset *dataset;
 
     BP_TRY(bp_dataset_new(path, allocator, &dataset, error));
-    bp_status status = fill(dataset, settings, lenient, error);
+    bp_status status = fill(dataset, settings, need, error);
     if (status != BP_OK) {
         bp_dataset_free(dataset);
         return status;
@@ -64,15 +64,15 @@ bool bp_reader_is_csv(const char *path, char *separator)
 }
 
 /* CSV is read by a team, so it begins the floating-point state where it needs it. */
-bp_status bp_reader_read(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
+bp_status bp_reader_read(const char *path, const bp_settings *settings, bp_need need, const bp_allocator *allocator,
                          bp_dataset **result, bp_error *error)
 {
     char separator;
 
     if (bp_reader_is_csv(path, &separator))
-        return bp_csv_read(path, separator, settings, lenient, allocator, result, error);
+        return bp_csv_read(path, separator, settings, need == BP_NEED_NOTHING, allocator, result, error);
     bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
-    bp_status status = read_binary(path, settings, lenient, allocator, result, error);
+    bp_status status = read_binary(path, settings, need, allocator, result, error);
     bp_float_end(host);
     return status;
 }

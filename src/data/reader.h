@@ -8,7 +8,7 @@
 #include "dataset.h"
 
 /* Reads any file but a .bpd; roles are the caller's, but for targets that the format brings. */
-bp_status bp_reader_read(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
+bp_status bp_reader_read(const char *path, const bp_settings *settings, bp_need need, const bp_allocator *allocator,
                          bp_dataset **result, bp_error *error);
 
 /* Whether a path is read as CSV; *separator is then what its name says, 0 where it says nothing. */

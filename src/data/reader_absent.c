@@ -14,11 +14,11 @@ static bp_status refuse(const char *path, bp_error *error)
         path);
 }
 
-bp_status bp_reader_read(const char *path, const bp_settings *settings, bool lenient, const bp_allocator *allocator,
+bp_status bp_reader_read(const char *path, const bp_settings *settings, bp_need need, const bp_allocator *allocator,
                          bp_dataset **result, bp_error *error)
 {
     (void)settings;
-    (void)lenient;
+    (void)need;
     (void)allocator;
     (void)result;
     return refuse(path, error);

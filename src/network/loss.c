@@ -24,3 +24,16 @@ void bp_prediction_rows(const bp_kernels *kernels, bp_loss loss, uint32_t n, con
         for (size_t j = 0; j < bp_panels(n); j++)
             kernels->activate[BP_SIGMOID](rows.count * BP_PANEL, pass->a[last] + j * panel + rows.first * BP_PANEL, NULL);
 }
+
+/* A NaN is never larger. */
+uint32_t bp_predicted_class(const float *y, uint32_t outputs)
+{
+    uint32_t best = 0;
+
+    if (outputs == 1)
+        return y[0] > 0.5f;
+    for (uint32_t j = 1; j < outputs; j++)
+        if (y[j] > y[best])
+            best = j;
+    return best;
+}

@@ -11,9 +11,6 @@
 /* True where targets are classes, so that there is an accuracy; else there are rmse, mae and r2. */
 bool bp_has_classes(const bp_network *network, const bp_examples *examples);
 
-/* One class out of several; else every output answers a question of its own. */
-bool bp_one_of_many(bp_loss loss, uint32_t outputs);
-
 /* BP_INVALID for examples that are not the network's, and for no rows. */
 bp_status bp_evaluate_check(const bp_network *network, const bp_encoder *encoder, const bp_examples *examples, bp_rows rows,
                             bp_error *error);

@@ -16,6 +16,7 @@
 #include "network.h"
 #include "number_scores.h"
 #include "size.h"
+#include "tally.h"
 #include "workspace.h"
 
 struct bp_evaluation {

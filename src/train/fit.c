@@ -13,6 +13,7 @@
 #include "metric.h"
 #include "overflow.h"
 #include "sampler.h"
+#include "settings.h"
 #include "size.h"
 #include "split_step.h"
 
@@ -295,12 +296,10 @@ static void judge(bp_trainer *trainer)
 static bp_status check_watched(const bp_trainer *trainer, bp_error *error)
 {
     const bp_metrics *found = &trainer->fit.validation;
-    bool looked_at = trainer->settings.patience || trainer->settings.schedule == BP_PLATEAU;
 
-    if (!looked_at || !isnan(found->watched) || !isfinite(found->loss))
+    if (!bp_settings_watch(&trainer->settings) || !isnan(found->watched) || !isfinite(found->loss))
         return BP_OK;
-    return bp_fail(error, BP_INVALID, "metric: the validation rows have no %s, as where all are of one class or value",
-                   bp_metric_name(trainer->settings.metric));
+    return bp_metric_missing((bp_metric)trainer->settings.metric, error);
 }
 
 /* Alone, where the team's floating-point state holds. */

@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "bpd.h"
 #include "error.h"
 #include "evaluate.h"
 #include "examples.h"
@@ -71,11 +70,8 @@ bp_status bp_fit_check(const bp_fit *fit, bp_error *error)
         BP_TRY(check_metric(fit, error));
     if (!fit->validation && fit->trainer->settings.schedule == BP_PLATEAU)
         return bp_fail(error, BP_INVALID, "schedule plateau watches a validation metric, and there are no validation rows");
-    if (fit->training->pages && fit->trainer->settings.shuffle == BP_SHUFFLE_FULL && !fit->trainer->plan.full)
-        return bp_fail(error, BP_INVALID,
-                       "shuffle: full takes rows from everywhere, and %s is larger than the memory for data: shuffle by blocks, or "
-                       "raise memory",
-                       fit->training->pages->file->path);
+    if (fit->training->pages)
+        BP_TRY(bp_dataset_check_shuffle(fit->training->pages->file, &fit->trainer->settings, error));
     BP_TRY(bp_network_check_encoder(fit->trainer->network, fit->encoder, error)); /* not first at an epoch's end */
     BP_TRY(check_examples(fit->trainer, fit->training, fit->training_rows, "training", error));
     if (fit->validation)

@@ -143,6 +143,9 @@ Test(commands, tune_saves_what_train_gives_with_the_same_settings)
     cr_assert(strstr(last_outcome()->err, "nothing is left to search"), "%s", last_outcome()->err);
     run_program(0, "tune data.csv --target class --trials 3 --epochs 3");
     cr_assert(strstr(last_outcome()->out, "\nnetwork "), "%s", last_outcome()->out);
+    run_program(0, "tune data.csv --target class --trials 3 --epochs 3 --metric accuracy --patience 0 -o by_accuracy");
+    cr_assert(strstr(last_outcome()->out, "accuracy\n"), "%s", last_outcome()->out);
+    run_program(0, "evaluate by_accuracy data.csv"); /* what no training watches is not in the model */
 }
 
 Test(commands, evaluate_weighs_columns_and_not_their_categories)
@@ -197,6 +200,30 @@ Test(commands, columns_that_predict_copies_keep_their_text)
     cr_assert(strstr(last_outcome()->out, "\n,,3,"), "%s", last_outcome()->out);
 }
 
+/* Names of columns that are only copied are read as text while all of them fit a setting. */
+Test(commands, columns_that_predict_copies_keep_their_text_or_are_refused_as_too_many)
+{
+    enum { LONG = 1000, MANY = 5 };
+    char name[MANY][LONG + 1], list[MANY * (LONG + 1)], text[2 * MANY * (LONG + 1)];
+    size_t used = 0;
+
+    write_values("train.csv", 60, 1);
+    run_program(0, "train train.csv --target y --ignore-columns x2 --epochs 1 --hidden 2 -q -o model");
+    for (int i = 0; i < MANY; i++) {
+        memset(name[i], 'a' + i, LONG);
+        name[i][LONG] = 0;
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? "," : "", name[i]);
+    }
+    snprintf(text, sizeof text, "%s,x1\n007,007,007,007,007,1\n", list);
+    write_text("wide.csv", text);
+    run_program(0, "predict model wide.csv --keep %s,%s,%s", name[1], name[4], name[0]);
+    cr_assert(strstr(last_outcome()->out, "\n007,007,007,"), "%s", last_outcome()->out);
+    snprintf(text, sizeof text, "keep = %s\n", list);
+    write_text("keep.config", text); /* a line of the shell may be too short for it */
+    run_program(2, "predict model wide.csv --config keep.config");
+    cr_assert(strstr(last_outcome()->err, "4095 bytes at most"), "%s", last_outcome()->err);
+}
+
 Test(commands, predict_gives_values_in_the_target_s_unit_without_a_target)
 {
     const outcome *o;
@@ -211,7 +238,8 @@ Test(commands, predict_gives_values_in_the_target_s_unit_without_a_target)
     run_program(0, "predict model.safetensors new.csv -o p.csv");
     cr_assert_str_eq(last_outcome()->out, "");
     cr_assert(exists("p.csv"));
-    run_program(2, "predict model.safetensors new.csv --keep z");
+    run_program(2, "predict model.safetensors new.csv --keep x3");
+    cr_assert(strstr(last_outcome()->err, "no column is named 'x3'; did you mean 'x2'?"), "%s", last_outcome()->err);
 }
 
 Test(commands, trace_has_every_vector_and_matrix)

@@ -30,6 +30,50 @@ Test(results, two_runs_give_the_same_file)
     cr_assert(!same_bytes("a", "c"));
 }
 
+/* Two classes that overlap, the second in one row of nine; column w weighs it nine times. */
+static void write_rare(const char *name)
+{
+    FILE *file = fopen(name, "w");
+
+    fprintf(file, "x,w,class\n");
+    for (int i = 0; i < 360; i++)
+        fprintf(file, "%d,%d,%s\n", (i * 7 + (i % 9 == 0 ? 25 : 0)) % 60, i % 9 == 0 ? 9 : 1, i % 9 == 0 ? "rare" : "usual");
+    fclose(file);
+}
+
+#define WEIGH "train rare.csv --target class --hidden 6 --epochs 30 --batch-size 60 --patience 0 -q "
+
+static double recall_of_rare(const char *model)
+{
+    run_program(0, "evaluate %s rare.csv --json", model);
+    json_t *object = parsed_output();
+    double recall = -1;
+    for (size_t i = 0; i < json_array_size(json_object_get(object, "classes")); i++) {
+        json_t *class = json_array_get(json_object_get(object, "classes"), i);
+        if (strcmp(json_string_value(json_object_get(class, "class")), "rare") == 0)
+            recall = json_real_value(json_object_get(class, "recall"));
+    }
+    json_decref(object);
+    return recall;
+}
+
+Test(results, weights_of_classes_and_examples_count_alike_on_any_number_of_threads)
+{
+    write_rare("rare.csv");
+    run_program(0, WEIGH "--ignore-columns w -o plain");
+    run_program(0, WEIGH "--ignore-columns w --class-weight balanced -o balanced");
+    run_program(0, WEIGH "--ignore-columns w --class-weight balanced -o other --exact-threads --threads 3 --gradient tiles");
+    cr_assert(same_bytes("balanced", "other"));
+    run_program(0, WEIGH "--weight-column w --class-weight rare=0.5 -o both");
+    run_program(0, WEIGH "--weight-column w --class-weight rare=0.5 -o other --exact-threads --threads 3 --gradient tiles");
+    cr_assert(same_bytes("both", "other"));
+    run_program(0, WEIGH "--weight-column w -o weighed");
+    cr_assert_lt(recall_of_rare("plain"), recall_of_rare("weighed"));
+    cr_assert_lt(recall_of_rare("plain"), recall_of_rare("balanced"));
+    run_program(2, WEIGH "--class-weight rara=2 -o other");
+    cr_assert(strstr(last_outcome()->err, "rara"), "%s", last_outcome()->err);
+}
+
 static bool has_isa(const char *isa)
 {
     return finish_program(start_program(isa)) == 0;
@@ -324,7 +368,8 @@ Test(results, a_packed_table_trains_to_the_same_model)
     run_program(0, "train data.csv --target y --epochs 3 -o csv.safetensors -q");
     run_program(0, "train data.bpd --target y --epochs 3 -o bpd.safetensors -q");
     cr_assert(same_bytes("csv.safetensors", "bpd.safetensors"));
-    run_program(2, "train data.bpd --target y --epochs 3 --memory 1KiB");
+    cr_assert(strstr(run_program(2, "train data.bpd --target y --epochs 3 --memory 1KiB")->err, "data.bpd is larger"));
+    cr_assert(strstr(last_outcome()->err, "say --shuffle blocks, or --memory BYTES"), "%s", last_outcome()->err);
     run_program(0, "train data.bpd --target y --epochs 3 --shuffle blocks -o memory.safetensors -q");
     run_program(0, "train data.bpd --target y --epochs 3 --shuffle blocks --memory 16KiB -o paged.safetensors -q");
     cr_assert(same_bytes("memory.safetensors", "paged.safetensors"));

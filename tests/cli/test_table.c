@@ -89,6 +89,23 @@ Test(table, info_tells_why_training_would_be_refused)
     cr_assert(strstr(run_program(0, "info a.csv --target age")->out, "the target is missing; --missing-targets skip"));
 }
 
+static void expect_unknown(const char *line, const char *text)
+{
+    const outcome *o = run_program(2, line);
+    cr_assert(strstr(o->err, text), "%s: %s", line, o->err);
+}
+
+Test(table, a_column_that_is_not_there_is_refused_wherever_it_is_named)
+{
+    write_table("a.csv");
+    expect_unknown("info a.csv --target clas", "no column is named \"clas\" (target); did you mean \"class\"? columns: id, age");
+    expect_unknown("train a.csv --target clas", "no column is named \"clas\" (target); did you mean \"class\"? columns: id, age");
+    expect_unknown("info a.csv --ignore-columns u,nothing_like_it", "\"nothing_like_it\" (ignore-columns); columns: id, age");
+    expect_unknown("info a.csv --weight-column w8", "(weight-column)");
+    expect_unknown("info a.csv --target class --categorical ag", "\"ag\" (categorical); did you mean \"age\"?");
+    expect_unknown("pack a.csv --categorical ag -o a.bpd", "\"ag\" (categorical); did you mean \"age\"?");
+}
+
 Test(table, a_model_takes_rows_with_missing_and_new_values)
 {
     write_table("a.csv");

@@ -310,7 +310,8 @@ Test(pack, a_file_that_changes_between_its_passes_does_no_harm)
             bp_file_table = &calls;
             bp_status status = pack_by("a.csv", 60000, SMALL, 1, &error);
             bp_file_table = &bp_file_system;
-            cr_assert(status == BP_OK || status == BP_BAD_FILE, "%s", error.text);
+            bool renamed = status == BP_INVALID && strstr(error.text, "no column is named"); /* by a header that has changed */
+            cr_assert(status == BP_OK || status == BP_BAD_FILE || renamed, "%s", error.text);
             refused += status == BP_BAD_FILE && strstr(error.text, "changed");
             if (status == BP_OK)
                 expect_sound();

@@ -58,6 +58,7 @@ static void call_data(calling *c)
     CALL(bp_dataset_rows, w->dataset);
     CALL(bp_dataset_skipped, w->dataset);
     CALL(bp_dataset_is_paged, w->dataset);
+    MUST(bp_dataset_check_shuffle, w->dataset, &settings, NULL);
     CALL(bp_dataset_columns, w->dataset);
     MUST(bp_dataset_column, w->dataset, 0, &column, NULL);
     CALL(bp_dataset_category, w->dataset, 2, 0);
@@ -96,6 +97,7 @@ static void call_network(calling *c)
     CALL(bp_model_pytorch, w->network, w->encoder, NULL, 0);
     CALL(bp_workspace_free, NULL);
     MUST(bp_network_predict, w->network, w->workspace, WORLD_ROWS, w->x, y, NULL);
+    CALL(bp_predicted_class, y, WORLD_OUTPUTS);
     MUST(bp_network_predict_rows, w->network, w->workspace, w->examples, (bp_rows){0}, y, NULL);
 }
 

@@ -269,3 +269,61 @@ Test(evaluation, keys_sort_as_their_numbers_do)
         cr_assert(bp_sort_number(keys[i - 1]) <= bp_sort_number(keys[i]));
     cr_assert(bp_sort_number(keys[0]) == -INFINITY && bp_sort_number(keys[COUNT - 1]) == INFINITY);
 }
+
+/* Counts of (true class, predicted class), by what predict gives. */
+static void count_predictions(const bp_network *network, uint32_t n, uint64_t rows, const float *z, const float *y,
+                              uint64_t *counts)
+{
+    uint32_t classes = n == 1 ? 2 : n;
+    float *p = malloc((size_t)rows * n * sizeof *p);
+    bp_workspace *workspace;
+
+    cr_assert_eq(bp_workspace_create(network, 1, BP_ISA_AUTO, NULL, &workspace, NULL), BP_OK);
+    cr_assert_eq(bp_network_predict(network, workspace, rows, z, p, NULL), BP_OK);
+    for (uint64_t row = 0; row < rows; row++)
+        counts[bp_predicted_class(y + row * n, n) * classes + bp_predicted_class(p + row * n, n)]++;
+    bp_workspace_free(workspace);
+    free(p);
+}
+
+static void expect_counts_of_predictions(bp_loss loss, uint32_t n, uint64_t rows, const float *z, const float *y)
+{
+    bp_network *network = identity(n, loss);
+    bp_evaluation *evaluation = judge(loss, n, rows, z, y, NULL, 1);
+    uint64_t wanted[9] = {0}, found[9];
+    bp_metrics metrics;
+    double right = 0;
+
+    count_predictions(network, n, rows, z, y, wanted);
+    cr_assert_eq(bp_evaluation_confusion(evaluation, found, NULL), BP_OK);
+    bp_evaluation_metrics(evaluation, &metrics);
+    for (uint32_t i = 0, classes = n == 1 ? 2 : n; i < classes * classes; i++) {
+        cr_assert_eq(found[i], wanted[i], "%llu, not %llu in place %u", (unsigned long long)found[i], (unsigned long long)wanted[i],
+                     i);
+        right += i % (classes + 1) == 0 ? (double)wanted[i] : 0;
+    }
+    cr_assert_eq(metrics.accuracy, right / (double)rows);
+    bp_evaluation_free(evaluation);
+    bp_network_free(network);
+}
+
+/* Where z is near 0 the probability is one half, to the bit, on both of its sides. */
+Test(evaluation, the_class_is_that_of_the_probability_that_predict_gives)
+{
+    enum { ROWS = 600 };
+    float z[3 * ROWS], y[3 * ROWS];
+
+    for (int i = 0; i < ROWS; i++) {
+        z[i] = (i % 2 ? -1e-9f : 1e-9f) * (float)(i < 2 ? 0 : i);
+        y[i] = (float)(i / 2 % 2);
+    }
+    expect_counts_of_predictions(BP_BINARY_CROSS_ENTROPY, 1, ROWS, z, y);
+    for (int i = 0; i < 3 * ROWS; i++) {
+        z[i] = 20 + 1e-5f * (float)(i * i % 7);
+        y[i] = i % 3 == i / 3 % 3;
+    }
+    expect_counts_of_predictions(BP_CROSS_ENTROPY, 3, ROWS, z, y);
+    for (int i = 0; i < ROWS; i++)
+        z[i] = 1.0f + 1e-7f * (float)(i % 5 - 2);
+    expect_counts_of_predictions(BP_CROSS_ENTROPY, 3, ROWS / 3, z, y);
+}

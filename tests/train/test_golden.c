@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hash.h"
 #include "helper_engine.h"
@@ -173,4 +174,77 @@ Test(golden, random_networks_give_the_bits_that_were_written_down)
     }
     bp_hash_digits(&hash, digits);
     cr_expect_str_eq(digits, recorded_random, "%s", digits);
+}
+
+typedef struct weighted {
+    const char *loss, *optimizer, *precision, *class_weight;
+    bool weights; /* of examples, too */
+    const char *digits;
+} weighted;
+
+/* Classes are 0 ... 4, or of binary_cross_entropy 0 and 1. */
+static const weighted recorded_weights[] = {
+    {"cross_entropy", "adam", "f32", "", true, "3d49fde91b4cabe0d18c64f7bdc43a12"},
+    {"cross_entropy", "adam", "f32", "balanced", false, "774091912e80c1a1ea3e52997276eadd"},
+    {"cross_entropy", "sgd", "f32", "1=3,4=0.25", true, "e2b58a5fccc311990b01342b9e9069b6"},
+    {"binary_cross_entropy", "adam", "f32", "balanced", true, "c624db79e13b90e7584a8a2a79420d78"},
+    {"binary_cross_entropy", "rprop", "f32", "1=4", false, "0437b7085c46a59f3116dc0de1c440d1"},
+    {"cross_entropy", "adamw", "bf16", "balanced", true, "a12a8ae8cdea93112a93e7dc330dea8c"},
+};
+
+static bp_settings settings_of_weighted(const weighted *g)
+{
+    golden plain = {"tanh", g->loss, g->optimizer, "constant", g->precision, "", "", ""};
+    bp_settings settings = settings_of(&plain);
+
+    settings.task = strcmp(g->loss, "cross_entropy") == 0 ? BP_TASK_MULTICLASS : BP_TASK_BINARY;
+    strcpy(settings.class_weight, g->class_weight);
+    return settings;
+}
+
+/* Classes by the first two inputs, the lower ones more often. */
+static void train_weighted(const weighted *g, char digits[BP_HASH_DIGITS + 1])
+{
+    static float x[ROWS * INPUTS], y[ROWS], w[ROWS];
+    bp_settings settings = settings_of_weighted(g);
+    uint32_t classes = settings.task == BP_TASK_BINARY ? 2 : OUTPUTS;
+    bp_array x_array = {x, BP_TYPE_F32, 0, ROWS, INPUTS, 0}, y_array = {y, BP_TYPE_F32, 0, ROWS, 1, 0},
+             w_array = {w, BP_TYPE_F32, 0, ROWS, 1, 0};
+    bp_dataset *dataset;
+    bp_encoder *encoder;
+    bp_examples *examples;
+    bp_error error;
+
+    scatter_f32(x, ROWS * INPUTS, 1, 1.0);
+    scatter_f32(w, ROWS, 2, 1.0);
+    for (int i = 0; i < ROWS; i++) {
+        float place = (1 + x[i * INPUTS]) * (1 + x[i * INPUTS + 1]) / 4;
+        y[i] = (float)(int)(place * (float)classes);
+        w[i] = 1.25f + w[i];
+    }
+    cr_assert_eq(bp_dataset_borrow(&x_array, &y_array, g->weights ? &w_array : NULL, NULL, &dataset, &error), BP_OK, "%s",
+                 error.text);
+    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){NULL, 0}, &settings, NULL, &encoder, &error), BP_OK, "%s", error.text);
+    cr_assert_eq(bp_encoder_apply(encoder, dataset, 1, NULL, &examples, &error), BP_OK, "%s", error.text);
+    bp_network *network = network_with(&settings, INPUTS, classes == 2 ? 1 : classes, NULL);
+    bp_trainer *trainer = trainer_with(network, &settings);
+    bp_status status = bp_trainer_fit(trainer, encoder, examples, (bp_rows){NULL, 0}, NULL, (bp_rows){NULL, 0}, NULL, NULL, &error);
+    cr_assert_eq(status, BP_OK, "%s", error.text);
+    hash_parameters(network, digits);
+    bp_trainer_free(trainer);
+    bp_network_free(network);
+    bp_examples_free(examples);
+    bp_encoder_free(encoder);
+    bp_dataset_free(dataset);
+}
+
+Test(golden, weights_of_classes_and_examples_give_the_bits_that_were_written_down)
+{
+    for (size_t i = 0; i < sizeof recorded_weights / sizeof *recorded_weights; i++) {
+        const weighted *g = &recorded_weights[i];
+        char digits[BP_HASH_DIGITS + 1];
+        train_weighted(g, digits);
+        cr_expect_str_eq(digits, g->digits, "%s, %s, %s, classes '%s'%s: %s", g->loss, g->optimizer, g->precision, g->class_weight,
+                         g->weights ? ", examples" : "", digits);
+    }
 }

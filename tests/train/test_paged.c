@@ -393,7 +393,7 @@ Test(paged, shuffling_fully_and_minibatches_beyond_memory_are_refused)
     s.settings.shuffle = BP_SHUFFLE_FULL;
     cr_assert_eq(bp_trainer_create(s.network, &s.settings, NULL, 0, NULL, &s.trainer, NULL), BP_OK);
     cr_assert_eq(fit(&s, NULL, &error), BP_INVALID);
-    cr_assert(strstr(error.text, "blocks"), "%s", error.text);
+    cr_assert(strstr(error.text, "--shuffle blocks"), "%s", error.text);
     bp_trainer_free(s.trainer);
     s.settings.shuffle = BP_SHUFFLE_BLOCKS;
     s.settings.batch_size = ROWS;

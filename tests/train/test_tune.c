@@ -79,14 +79,13 @@ Test(tune, gives_the_same_bits_on_any_number_of_threads)
     tear_down(s);
 }
 
-Test(tune, the_winner_is_what_training_alone_gives)
+/* The winner's network and numbers are those of training with its settings alone. */
+static void expect_as_alone(const search *s)
 {
-    search *s = set_up();
     bp_network *network;
     bp_trainer *trainer;
     bp_progress progress;
 
-    cr_assert_eq(run(s, &s->p.settings, TRIALS, NULL), BP_OK);
     cr_assert_eq(bp_network_create(&s->best, 4, 2, NULL, &network, NULL), BP_OK);
     cr_assert_eq(bp_trainer_create(network, &s->best, NULL, 0, NULL, &trainer, NULL), BP_OK);
     cr_assert_eq(
@@ -94,12 +93,19 @@ Test(tune, the_winner_is_what_training_alone_gives)
         BP_OK);
     float *one = problem_parameters(network), *other = problem_parameters(s->network);
     cr_assert_eq(problem_first_difference(one, other, bp_network_parameters(network)), bp_network_parameters(network));
-    cr_assert(progress.epoch == s->trial[0].epochs && progress.best_epoch == s->trial[0].best_epoch &&
-              progress.validation.watched == s->trial[0].watched);
+    cr_assert(progress.epoch == s->trial[0].epochs && progress.best_epoch == s->trial[0].best_epoch);
     free(one);
     free(other);
     bp_trainer_free(trainer);
     bp_network_free(network);
+}
+
+Test(tune, the_winner_is_what_training_alone_gives)
+{
+    search *s = set_up();
+
+    cr_assert_eq(run(s, &s->p.settings, TRIALS, NULL), BP_OK);
+    expect_as_alone(s);
     tear_down(s);
 }
 
@@ -175,9 +181,100 @@ Test(tune, a_trial_that_diverges_is_out)
         cr_assert_eq(s->trial[0].status, BP_OK);
     settings.learning_rate = 1e6;
     cr_assert_eq(run(s, &settings, TRIALS, &error), BP_DIVERGED);
-    cr_assert(strstr(error.text, "of 10 trials"), "%s", error.text);
+    cr_assert(strstr(error.text, "all of 10 trials"), "%s", error.text);
     cr_assert_eq(run(s, &s->p.settings, 0, NULL), BP_INVALID);
     s->validation.count = 0;
     cr_assert_eq(run(s, &s->p.settings, 3, NULL), BP_INVALID);
+    tear_down(s);
+}
+
+/* By a warm-up, trial 3 of these does best in the first epochs and diverges in the last. */
+Test(tune, where_the_last_rung_diverges_the_best_that_was_out_is_trained_in_its_place)
+{
+    search *s = set_up();
+    bp_settings settings = s->p.settings;
+    bp_error error;
+
+    settings.optimizer = BP_SGD;
+    settings.activation = BP_RELU;
+    settings.patience = 0;
+    settings.learning_rate = 20;
+    bp_settings_set(&settings, "schedule", "constant:warmup=108", NULL); /* of 108 updates */
+    for (settings.threads = 1; settings.threads <= 2; settings.threads++) {
+        bp_status status = run(s, &settings, 3, &error);
+        cr_assert_eq(status, BP_OK, "%s", error.text);
+        cr_assert(s->trial[0].status == BP_OK && s->trial[0].rung == 2 && s->trial[0].epochs == 18);
+        cr_assert(s->trial[1].status == BP_OK && s->trial[1].rung == 1);
+        cr_assert(s->trial[2].status == BP_DIVERGED && s->trial[2].rung == 2, "else nothing is tested");
+        expect_as_alone(s);
+    }
+    tear_down(s);
+}
+
+typedef struct counted {
+    size_t now, most;
+} counted;
+
+static void *count_allocate(void *context, size_t size, size_t alignment)
+{
+    counted *bytes = context;
+
+    bytes->now += size;
+    bytes->most = bytes->now > bytes->most ? bytes->now : bytes->most;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void count_release(void *context, void *memory, size_t size)
+{
+    ((counted *)context)->now -= size;
+    free(memory);
+}
+
+static size_t most_bytes(search *s, const bp_settings *settings, uint32_t trials)
+{
+    counted bytes = {0};
+    bp_allocator allocator = {&bytes, count_allocate, count_release};
+    bp_trial *trial = calloc(trials, sizeof *trial);
+    bp_network *network;
+
+    cr_assert_eq(bp_tune(settings, s->encoder, s->p.examples, s->training, s->validation, trials, &allocator, trial, &s->best,
+                         &network, NULL),
+                 BP_OK);
+    bp_network_free(network);
+    free(trial);
+    cr_assert_eq(bytes.now, 0);
+    return bytes.most;
+}
+
+Test(tune, a_third_of_the_trials_is_in_memory_at_a_time)
+{
+    search *s = set_up();
+    bp_settings settings = s->p.settings;
+
+    bp_settings_set(&settings, "hidden", "256,256", NULL);
+    settings.epochs = 4;
+    settings.threads = 1;
+    size_t one = most_bytes(s, &settings, 1), many = most_bytes(s, &settings, 27);
+    cr_assert_leq(many, 11 * one, "%zu bytes of 27 trials, %zu of one", many, one); /* 9 + 1, and what is known of all of them */
+    tear_down(s);
+}
+
+Test(tune, trials_are_compared_by_a_metric_that_early_stopping_does_not_watch)
+{
+    search *s = set_up();
+    bp_settings settings = s->p.settings;
+    char text[32];
+
+    bp_settings_set(&settings, "patience", "0", NULL);
+    bp_settings_set(&settings, "metric", "r2", NULL);
+    cr_assert_eq(run(s, &settings, TRIALS, NULL), BP_OK);
+    for (int i = 1; i < TRIALS; i++)
+        cr_assert(s->trial[i].rung < s->trial[i - 1].rung || s->trial[i].watched <= s->trial[i - 1].watched);
+    cr_assert_leq(s->trial[0].watched, 1);
+    expect_as_alone(s);
+    cr_assert_eq(bp_settings_get(&s->best, "metric", text, sizeof text, NULL), BP_OK);
+    cr_assert_str_eq(text, "auto", "a metric that has no effect would be refused");
+    s->validation.count = 1; /* r2 of a row is nothing */
+    cr_assert_eq(run(s, &settings, TRIALS, NULL), BP_INVALID);
     tear_down(s);
 }
