@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal_comma.h"
 #include "message.h"
 #include "report.h"
 #include "shown.h"
@@ -119,12 +120,17 @@ static void print_numbers(const bp_column_summary *summary)
 }
 
 /* What people should look at before they train. */
-static void print_remarks(const bp_column_summary *summary, const bp_column_info *info, uint64_t rows)
+static void print_remarks(const material *m, uint64_t index, const bp_column_info *info)
 {
+    const bp_column_summary *summary = &m->summaries[index];
+    uint64_t rows = bp_dataset_rows(m->dataset);
+
     if (summary->missing)
         printf("; %llu missing", (unsigned long long)summary->missing);
     if (summary->constant)
         printf(rows == summary->missing ? "; nothing but missing values" : "; the same in every row");
+    else if (bp_has_decimal_commas(m->dataset, index))
+        printf("; if these are numbers: --decimal comma");
     else if (summary->unique && info->role == 0)
         printf("; differs in every row: if it only names them, --ignore-columns");
     if (info->role)
@@ -145,7 +151,7 @@ static void print_column(const material *m, uint64_t index)
         print_categories(m, index, &info);
     else
         print_numbers(&m->summaries[index]);
-    print_remarks(&m->summaries[index], &info, bp_dataset_rows(m->dataset));
+    print_remarks(m, index, &info);
     putchar('\n');
 }
 

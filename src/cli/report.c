@@ -129,7 +129,7 @@ void bp_metrics_print(const char *name, const bp_metrics *metrics, bp_task task)
                metrics->r2);
     else
         printf("accuracy %.4f (of the majority class: %.4f)", metrics->accuracy, metrics->baseline_accuracy);
-    printf(", %llu rows\n", (unsigned long long)metrics->rows);
+    printf(", %llu row%s\n", (unsigned long long)metrics->rows, metrics->rows == 1 ? "" : "s");
 }
 
 uint64_t bp_peak_memory(void)

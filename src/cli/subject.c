@@ -45,7 +45,7 @@ void bp_say_skipped(const bp_dataset *dataset, const char *path)
     uint64_t rows = bp_dataset_skipped(dataset);
 
     if (rows)
-        bp_say("%s: %llu rows are left out, since their target is missing", path, (unsigned long long)rows);
+        bp_say("%s: %llu row%s left out, since the target is missing", path, (unsigned long long)rows, rows == 1 ? " is" : "s are");
 }
 
 void bp_say_strange(const bp_examples *examples, const char *path)
@@ -54,11 +54,11 @@ void bp_say_strange(const bp_examples *examples, const char *path)
 
     bp_examples_strange(examples, &strange);
     if (strange.missing)
-        bp_say("%s: %llu values are missing in columns that had none missing in training: means stand for numbers", path,
-               (unsigned long long)strange.missing);
+        bp_say("%s: %llu value%s missing in columns that had none missing in training: means stand for numbers", path,
+               (unsigned long long)strange.missing, strange.missing == 1 ? " is" : "s are");
     if (strange.categories)
-        bp_say("%s: %llu categories were never seen in training, in columns without '=other': their inputs are all 0", path,
-               (unsigned long long)strange.categories);
+        bp_say("%s: %llu categor%s never seen in training, in columns without '=other': all inputs for it are 0", path,
+               (unsigned long long)strange.categories, strange.categories == 1 ? "y was" : "ies were");
 }
 
 static bool is_name(const char *own, const char *name, size_t length)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal_comma.h"
 #include "message.h"
 #include "settings.h"
 #include "size.h"
@@ -72,6 +73,22 @@ static void say_of_file(const bp_train *train, const bp_material *material, cons
         bp_say_strange(material->examples, path);
 }
 
+/* Once, of the first such column that is used. */
+static void mention_commas(const bp_train *train)
+{
+    const bp_dataset *dataset = train->training.dataset;
+    bp_column_info info;
+
+    if (train->arguments->option[BP_OPTION_QUIET])
+        return;
+    for (uint64_t i = 0; bp_dataset_column(dataset, i, &info, NULL) == BP_OK; i++)
+        if (info.role <= 2 && bp_has_decimal_commas(dataset, i)) {
+            bp_say("column \"%s\" is taken as text, such as '%s'; if these are numbers: --decimal comma", info.name,
+                   bp_dataset_category(dataset, i, 0));
+            return;
+        }
+}
+
 int bp_train_read_more(bp_train *train, const char *path, const char *target_file, bp_material *material)
 {
     bp_settings settings = train->settings;
@@ -81,7 +98,8 @@ int bp_train_read_more(bp_train *train, const char *path, const char *target_fil
     settings.target_file[0] = '\0';
     if (target_file && bp_settings_set(&settings, "target-file", target_file, &error) != BP_OK)
         return bp_say_error(train->arguments, &error);
-    status = bp_dataset_read(path, &settings, BP_NEED_TARGET, NULL, &material->dataset, &error);
+    /* A column that is left out may be missing; one that is used is missed in encoding. */
+    status = bp_dataset_read(path, &settings, BP_NEED_NOTHING, NULL, &material->dataset, &error);
     if (status == BP_OK)
         status = bp_encoder_apply(train->encoder, material->dataset, 1, NULL, &material->examples, &error);
     if (status != BP_OK)
@@ -214,6 +232,7 @@ static int read_training(bp_train *train)
     if (bp_dataset_check_shuffle(train->training.dataset, &train->settings, &error) != BP_OK)
         return bp_say_error(train->arguments, &error);
     say_of_file(train, &train->training, train->arguments->operands[0]);
+    mention_commas(train);
     return BP_EXIT_DONE;
 }
 

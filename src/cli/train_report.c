@@ -73,9 +73,10 @@ static void print_text(const bp_train *train)
     printf("\n%-11s ", "network");
     bp_layers_print(train->network);
     printf(", %llu parameters\n", (unsigned long long)bp_network_parameters(train->network));
-    printf("%-11s %llu epochs, %llu steps, %.1f s, %.0f examples/s, threads: %lu, %s\n", "training",
-           (unsigned long long)progress->epoch, (unsigned long long)progress->step, progress->seconds,
-           bp_progress_rate(progress, &train->first), (unsigned long)train->threads, train->isa);
+    printf("%-11s %llu epoch%s, %llu step%s, %.1f s, %.0f examples/s, threads: %lu, %s\n", "training",
+           (unsigned long long)progress->epoch, progress->epoch == 1 ? "" : "s", (unsigned long long)progress->step,
+           progress->step == 1 ? "" : "s", progress->seconds, bp_progress_rate(progress, &train->first),
+           (unsigned long)train->threads, train->isa);
     if (progress->best_epoch)
         printf("%-11s epoch %llu\n", "best", (unsigned long long)progress->best_epoch);
     printf("%-11s loss %.4g in the last epoch\n", "train", progress->train_loss);

@@ -32,8 +32,10 @@ static size_t distance(const char *a, const char *b)
 const char *bp_nearest_name(const char *word, const char *const *names, size_t count)
 {
     const char *nearest = NULL;
-    size_t least = strlen(word) / 3 + 2; /* a slip or two in a short word, more in a long one */
+    size_t length = strlen(word), least = length / 3 + 2; /* a slip or two in a short word, more in a long one */
 
+    if (least > length)
+        least = length; /* something of it must be left */
     for (size_t i = 0; i < count; i++) {
         size_t far = distance(word, names[i]);
         if (far < least) {

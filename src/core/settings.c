@@ -118,7 +118,10 @@ static bp_status fail_range(const bp_setting_entry *entry, const char *text, con
 {
     char low[32], high[32];
     bp_text_f64(entry->min, low);
-    bp_text_f64(entry->max, high);
+    if (entry->max < 0x1p64)
+        bp_text_f64(entry->max, high);
+    else
+        snprintf(high, sizeof high, "%llu", (unsigned long long)UINT64_MAX); /* which is no double */
     return bp_fail(error, BP_INVALID, "%s '%.100s': expected %s from %s to %s%s%s%s", entry->setting.key, text, what, low,
                    entry->below_max ? "below " : "", high, entry->zero ? ", or " : "", entry->zero ? entry->zero : "");
 }

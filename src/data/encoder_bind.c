@@ -70,8 +70,9 @@ static bp_status find_targets(bp_bound *a, bp_error *error)
     for (size_t i = 0; i < encoder->target_count; i++) {
         const bp_column *column = bp_dataset_find(a->dataset, encoder->targets[i].name, encoder->feature_count + i);
         if (!column)
-            return bp_fail(error, BP_BAD_FILE, "%s: the target column \"%.200s\" is missing", a->dataset->path,
-                           encoder->targets[i].name);
+            return bp_fail(error, BP_BAD_FILE, "%s: the target column \"%.200s\" is missing%s", a->dataset->path,
+                           encoder->targets[i].name,
+                           a->dataset->numbered ? "; --target-file says where targets are in a file of their own" : "");
         a->targets[i] = (bp_binding){.column = column};
     }
     if (encoder->weight) /* a file without weights counts every row alike */

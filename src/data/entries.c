@@ -26,8 +26,11 @@ bp_status bp_entries_begin(const bp_dataset *dataset, bp_scale scale, const bp_a
                            bp_error *error)
 {
     if (scale != BP_SCALE_AUTO && scale != BP_SCALE_NONE)
-        return bp_fail(error, BP_INVALID, "%s: scaled so, zeros would be none: --scale auto divides by the largest magnitude",
-                       dataset->path);
+        return bp_fail(
+            error, BP_INVALID,
+            "%s: its columns are mostly 0, and --scale standard or range would make another number of every 0; --scale auto "
+            "divides by the largest magnitude",
+            dataset->path);
     *result = bp_allocate_zeroed(allocator, dataset->column_count * sizeof **result);
     return *result ? BP_OK : bp_fail(error, BP_NO_MEMORY, "%s: memory for an encoder was refused", dataset->path);
 }

@@ -122,7 +122,10 @@ static bp_status dump_header(writing *w, const char *path, bp_error *error)
     if (text == 0)
         return bp_fail(error, BP_NO_MEMORY, "%s: memory for the header was refused", path);
     if (text > BP_SAFETENSORS_HEADER_MAX - BP_SAFETENSORS_ALIGNMENT)
-        return bp_fail(error, BP_INVALID, "%s: a header of %zu bytes cannot be written", path, text);
+        return bp_fail(error, BP_INVALID,
+                       "%s: names, categories and all else in its header would have %zu bytes, and %d at most can be read again: "
+                       "fewer columns fit",
+                       path, text, BP_SAFETENSORS_HEADER_MAX);
     w->header_size = bp_size_round_up(8 + text, BP_SAFETENSORS_ALIGNMENT);
     w->header = bp_allocate(&w->allocator, w->header_size);
     if (!w->header)

@@ -117,7 +117,7 @@ Test(table, a_model_takes_rows_with_missing_and_new_values)
         lines += *c == '\n';
     cr_assert_eq(lines, 4, "%s", o->out);
     cr_assert(!strstr(o->out, "nan"), "%s", o->out);
-    cr_assert(strstr(o->err, "new.csv: 1 values are missing in columns that had none"), "%s", o->err);
+    cr_assert(strstr(o->err, "new.csv: 1 value is missing in columns that had none"), "%s", o->err);
     run_program(0, "info model.safetensors --json");
     json_t *object = parsed_output(), *inputs = json_object_get(object, "inputs");
     static const char *const want[] = {"age", "age=missing", "colour=blue", "colour=red", "colour=missing", "colour=other", "same"};
@@ -134,7 +134,7 @@ Test(table, rows_without_a_target_are_left_out_and_told)
     write_table("a.csv");
     cr_assert(strstr(run_program(3, "train a.csv --target age")->err, "a.csv:7: column \"age\": the target is missing"));
     cr_assert(strstr(run_program(0, "train a.csv --target age --missing-targets skip --epochs 2 --hidden 4")->err,
-                     "a.csv: 10 rows are left out, since their target is missing"));
+                     "a.csv: 10 rows are left out, since the target is missing"));
     run_program(0, "evaluate model.safetensors a.csv --missing-targets skip --json");
     json_t *object = parsed_output();
     cr_assert_eq(number(object, "rows"), ROWS - 10, "%s", last_outcome()->out);
@@ -169,4 +169,26 @@ Test(table, every_kind_of_target_goes_from_train_to_predict)
         cr_assert(json_is_number(json_object_get(object, kinds[i].metric)), "%s", last_outcome()->out);
         json_decref(object);
     }
+}
+
+Test(table, numbers_with_a_decimal_comma_are_not_taken_for_text_in_silence)
+{
+    write_text("a.csv", "x;n;y\n0,5;1;1,5\n-1,25;2;2\n+2,0;3;3,5\n4;4;4,5\n0,75;a;5,5\n");
+    cr_assert(strstr(run_program(0, "info a.csv")->out, "if these are numbers: --decimal comma"));
+    cr_assert(
+        strstr(run_program(0, "train a.csv --target y --validation-split 0 --epochs 1")->err, "column \"x\" is taken as text"));
+    cr_assert(
+        !strstr(run_program(0, "train a.csv --target y --decimal comma --validation-split 0 --epochs 1")->err, "taken as text"));
+    write_text("b.csv", "x;y\n0,5,1;1\n1,5;2\n");
+    cr_assert(!strstr(run_program(0, "info b.csv")->out, "--decimal"));
+}
+
+Test(table, a_file_to_test_on_may_lack_what_training_leaves_out)
+{
+    write_values("a.csv", 60, 1);
+    write_text("b.csv", "x1,y\n0.5,1\n-0.5,2\n");
+    run_program(0, "train a.csv --target y --ignore-columns x2 --epochs 1 --test b.csv --validation b.csv");
+    write_text("b.csv", "x1,z\n0.5,1\n-0.5,2\n");
+    cr_assert(strstr(run_program(3, "train a.csv --target y --ignore-columns x2 --epochs 1 --test b.csv")->err,
+                     "the target column \"y\" is missing"));
 }

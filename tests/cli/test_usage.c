@@ -73,6 +73,7 @@ Test(usage, mistakes_are_named)
     expect_usage("evaluate a b --repeats 3", "--repeats needs --importance");
     expect_usage("evaluate a b --metric auc", "--metric needs --importance");
     expect_usage("evaluate a b --importance --repeats 0", "a number from 1 on");
+    expect_usage("train a --target b --seed -1", "expected a whole number from 0 to 18446744073709551615");
     expect_usage("tune a --trials 0", "a number from 1 to");
     expect_usage("tune a --validation-split 0", "--validation-split above 0");
     expect_usage("tune a --folds 3", "'tune' has no option --folds");
