@@ -1,4 +1,4 @@
-# What the scripts share: finding and installing Debian packages, configuring and building. Sourced, not run.
+# What the scripts share: finding and installing Debian packages, configuring and building, tests behind a plain main. Sourced, not run.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
@@ -87,4 +87,48 @@ build_in() {
         fail "cmake could not configure $directory"
     }
     cmake --build "$directory" --parallel "$(nproc)" ${build_targets:+--target "${build_targets[@]}"}
+}
+
+# ---- tests behind a plain main (tests/plain), each in a process of its own, so that a finding is an exit code
+
+# The command that runs them, with its options, such as an emulator; and of which names no test is run, which a script says why.
+export under=
+long_tests='^$'
+
+# build_with NAME CMAKE-OPTION...: warnings are scripts/test's matter.
+build_with() {
+    say "$1: build"
+    build_in "build/$1" -DBP_TESTS=ON -DBP_PLAIN_TESTS=ON -DCMAKE_C_FLAGS="-w -g" "${@:2}" >"build/$1.log" 2>&1 || {
+        tail -n 20 "build/$1.log" >&2
+        fail "$1 could not be built"
+    }
+}
+
+# one_test BUILD PROGRAM NAME: silent unless it fails or something is found.
+one_test() {
+    local said
+    # shellcheck disable=SC2086 # the words of a command
+    said=$(timeout 1800 $under "build/$1/tests/$2" "$3" 2>&1) && return
+    printf '%s\n' "$said" "FAILED under $1: $3"
+    return 1
+}
+export -f one_test
+
+# must_find BUILD WORDS TEST: the planted fault, by what is said of it.
+must_find() {
+    local said
+    # shellcheck disable=SC2086 # the words of a command
+    ! said=$($under "build/$1/tests/planted_faults" "planted/$3" 2>&1) || fail "$1: $3 went unnoticed"
+    grep -qF "$2" <<<"$said" || fail "$1: $3 ended otherwise than by being found: $said"
+    say "$1: found the planted fault: $2"
+}
+
+# run_all BUILD ROOM PATTERN: the tests of a room whose names match, but for the long ones, as many at once as there are processors.
+run_all() {
+    local begin=$SECONDS tests listed
+    # shellcheck disable=SC2086 # the words of a command
+    listed=$($under "build/$1/tests/test_$2" 2>/dev/null) || fail "$1: no tests of $2"
+    tests=$(grep -E "$3" <<<"$listed" | grep -vE "$long_tests")
+    xargs -P "$(nproc)" -I NAME bash -c 'one_test "$@"' one "$1" "test_$2" NAME <<<"$tests" || fail "$1: tests of $2 failed"
+    say "$1: $2: $(wc -l <<<"$tests") of $(wc -l <<<"$listed") tests, nothing found, $((SECONDS - begin)) s"
 }

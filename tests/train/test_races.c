@@ -1,5 +1,5 @@
-/* Every kind of step on exactly 2, 3 and 8 threads: what a race detector looks at (scripts/races), and without one, the bits of
- * one thread.
+/* Every kind of step on exactly 2, 3 and 8 threads: what detectors of races and of wrong memory look at (scripts/races,
+ * scripts/memory), and without one, the bits of one thread.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
@@ -17,8 +17,6 @@ static const kind kinds[] = {
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
-
-static const uint32_t teams[] = {2, 3, 8};
 
 static void choose(bp_settings *settings, const kind *k)
 {
@@ -47,31 +45,76 @@ static void check_team(const problem *p, const kind *k, uint32_t threads, const 
     }
 }
 
-static void check_workload(size_t number, const kind *k)
+static void check_workload(size_t number, const kind *k, uint32_t threads, uint64_t epochs)
 {
     problem p = workload_problem(number);
     bp_network *network = problem_network(&p);
     uint64_t count = bp_network_parameters(network);
 
     choose(&p.settings, k);
+    p.settings.epochs = epochs;
     float *wanted = problem_fitted(&p, &p.settings, p.examples);
-    for (size_t t = 0; t < sizeof teams / sizeof *teams; t++)
-        check_team(&p, k, teams[t], wanted, count);
+    check_team(&p, k, threads, wanted, count);
     free(wanted);
     bp_network_free(network);
     problem_free(&p);
 }
 
-Test(races, are_not_in_usual_steps_of_any_workload)
+static void check_usual(uint32_t threads)
 {
     for (size_t number = 0; number < WORKLOADS; number++)
-        check_workload(number, &kinds[0]);
+        check_workload(number, &kinds[0], threads, 1);
 }
 
-/* Workload 1 has layers in shards, 4 a layer of one chain and outputs that fill no vector. */
-Test(races, are_not_in_unusual_steps)
+static void check_unusual(size_t number, uint32_t threads)
 {
     for (size_t k = 1; k < KINDS; k++)
-        for (size_t number = 1; number <= 4; number += 3)
-            check_workload(number, &kinds[k]);
+        check_workload(number, &kinds[k], threads, 2);
+}
+
+Test(races, are_not_in_usual_steps_on_2_threads)
+{
+    check_usual(2);
+}
+
+Test(races, are_not_in_usual_steps_on_3_threads)
+{
+    check_usual(3);
+}
+
+Test(races, are_not_in_usual_steps_on_8_threads)
+{
+    check_usual(8);
+}
+
+/* Workload 1 has layers in shards. */
+Test(races, are_not_in_unusual_steps_of_shards_on_2_threads)
+{
+    check_unusual(1, 2);
+}
+
+Test(races, are_not_in_unusual_steps_of_shards_on_3_threads)
+{
+    check_unusual(1, 3);
+}
+
+Test(races, are_not_in_unusual_steps_of_shards_on_8_threads)
+{
+    check_unusual(1, 8);
+}
+
+/* Workload 4 has a layer of one chain, and outputs that fill no vector. */
+Test(races, are_not_in_unusual_steps_of_a_chain_on_2_threads)
+{
+    check_unusual(4, 2);
+}
+
+Test(races, are_not_in_unusual_steps_of_a_chain_on_3_threads)
+{
+    check_unusual(4, 3);
+}
+
+Test(races, are_not_in_unusual_steps_of_a_chain_on_8_threads)
+{
+    check_unusual(4, 8);
 }
