@@ -463,7 +463,8 @@ typedef struct bp_pack_counts {
 
 /* The same from file to file, byte for byte what bp_dataset_read with BP_NEED_NAMES and bp_dataset_pack write. A CSV file is read
  * in parts, so that memory holds a few thousand rows and each column's categories, however many rows there are, but for the text of one
- * that comes through gzip or a pipe, and for settings.missing_targets skip; data of other kinds are in memory whole. *result, unless NULL, is
+ * that comes through gzip or a pipe, and for settings.missing_targets skip; so is an NPY file of C order; data of other kinds are in
+ * memory whole. *result, unless NULL, is
  * filled once all has been read: a BP_IO after that is the new file's. BP_INVALID with BP_EMBEDDED. */
 BP_API bp_status bp_pack(const char *data, const bp_settings *settings, const char *path, const bp_allocator *allocator,
                          bp_pack_counts *result, bp_error *error);

@@ -39,5 +39,6 @@ static const char *const settings[] = {"target-file", "categorical", "header", "
 static const bp_option_id options[] = {BP_OPTION_OUTPUT_BPD, BP_OPTION_QUIET, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_pack = {
-    "pack",  "DATA", "raw data, CSV also beyond memory, as a .bpd file, which is read quickly, and in parts", 1, 1, settings,
+    "pack",  "DATA", "raw data, CSV and NPY of C order also beyond memory, as a .bpd file, which is read quickly, and in parts",
+    1,       1,      settings,
     options, run};

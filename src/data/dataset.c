@@ -88,7 +88,7 @@ static size_t array_stride(const bp_array *array)
 
 static bool has_nan(const bp_column *column, uint64_t rows)
 {
-    if (column->type != BP_TYPE_F32 && column->type != BP_TYPE_F64)
+    if (!column->data || (column->type != BP_TYPE_F32 && column->type != BP_TYPE_F64))
         return false;
     for (uint64_t row = 0; row < rows; row++)
         if (isnan(bp_column_number(column, row)))
@@ -104,7 +104,7 @@ void bp_dataset_set_matrix(bp_dataset *dataset, size_t first, const bp_array *ar
         bp_column *column = &dataset->columns[first + i];
         column->role = role;
         column->type = (bp_type)array->type;
-        column->data = (const char *)array->data + i * size;
+        column->data = array->data ? (const char *)array->data + i * size : NULL;
         column->stride = array_stride(array);
         column->has_missing = has_nan(column, dataset->rows);
     }

@@ -6,25 +6,31 @@
 #include "error.h"
 #include "memory.h"
 
-bp_status bp_elements_read(bp_stream *stream, const char *path, const bp_allocator *allocator, const bp_elements *elements,
-                           void **block, bp_error *error)
+bp_status bp_elements_check_end(bp_stream *stream, const char *path, const bp_elements *elements, size_t size, bp_error *error)
 {
     unsigned long long rows = elements->rows, columns = elements->columns;
     unsigned char more;
-    size_t size, capacity, got;
+    size_t got;
+
+    if (size < elements->bytes)
+        return bp_fail_offset(error, path, elements->begin + size,
+                              "truncated: the header tells of %zu bytes (%llu rows of %llu), %zu are there", elements->bytes, rows,
+                              columns, size);
+    BP_TRY(bp_stream_read(stream, &more, 1, &got, error));
+    if (got)
+        return bp_fail_offset(error, path, elements->begin + size,
+                              "too long: the header tells of %zu bytes (%llu rows of %llu), more follow", elements->bytes, rows,
+                              columns);
+    return BP_OK;
+}
+
+bp_status bp_elements_read(bp_stream *stream, const char *path, const bp_allocator *allocator, const bp_elements *elements,
+                           void **block, bp_error *error)
+{
+    size_t size, capacity;
 
     BP_TRY(bp_stream_read_up_to(stream, elements->bytes, block, &size, &capacity, error));
-    bp_status status = BP_OK;
-    if (size < elements->bytes)
-        status = bp_fail_offset(error, path, elements->begin + size,
-                                "truncated: the header tells of %zu bytes (%llu rows of %llu), %zu are there", elements->bytes,
-                                rows, columns, size);
-    else
-        status = bp_stream_read(stream, &more, 1, &got, error);
-    if (status == BP_OK && got)
-        status = bp_fail_offset(error, path, elements->begin + size,
-                                "too long: the header tells of %zu bytes (%llu rows of %llu), more follow", elements->bytes, rows,
-                                columns);
+    bp_status status = bp_elements_check_end(stream, path, elements, size, error);
     if (status != BP_OK)
         bp_release(allocator, *block, capacity);
     return status;

@@ -9,7 +9,7 @@
 
 /* A matrix of a file, in memory that the data set owns. */
 typedef struct bp_matrix {
-    const void *data; /* NULL: there is none */
+    const void *data; /* of targets, NULL: there are none; of inputs: they are elsewhere, and the caller tells of missing values */
     bp_type type;
     uint64_t rows;
     uint64_t columns;
@@ -28,6 +28,9 @@ typedef struct bp_elements {
  * bp_release(allocator, *block, elements->bytes). */
 bp_status bp_elements_read(bp_stream *stream, const char *path, const bp_allocator *allocator, const bp_elements *elements,
                            void **block, bp_error *error);
+
+/* Behind the first `size` bytes of them: BP_BAD_FILE where that is not all, or more follow. */
+bp_status bp_elements_check_end(bp_stream *stream, const char *path, const bp_elements *elements, size_t size, bp_error *error);
 
 /* The data set's columns: x1, x2, ... and those of the targets, y1, y2, ..., or the one target's name. BP_BAD_FILE where the rows
  * are not equally many. */

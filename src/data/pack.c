@@ -5,9 +5,13 @@
 #include "csv.h"
 #include "dataset_read.h"
 #include "error.h"
+#include "float_state.h"
+#include "npy_parts.h"
 #include "reader.h"
 #include "settings.h"
 #include "size.h"
+#include "stream.h"
+#include "text.h"
 
 /* Bytes: 500 MB of text in 1.66 s, and in 1.61 s through memory (2 threads, medians of 4), which saves a pass and touches more pages. */
 #define WINDOW ((uint64_t)64 << 20)
@@ -71,6 +75,37 @@ bp_status bp_pack_csv(const char *data, char separator, const bp_settings *setti
     return status;
 }
 
+/* ------------------------------------------------------------------------------------------------------------------ NPY */
+
+static bp_status pack_parts(bp_npy_parts *parts, const bp_settings *settings, const char *path, bp_pack_counts *result,
+                            bp_error *error)
+{
+    bp_bpd_writer writer;
+
+    BP_TRY(bp_dataset_set_roles(parts->dataset, settings, BP_NEED_NAMES, error));
+    tell(parts->dataset, result);
+    BP_TRY(bp_bpd_write_begin(&writer, parts->dataset, path, error));
+    return bp_bpd_write_end(&writer, bp_npy_parts_pour(parts, take_rows, &writer, error), error);
+}
+
+static BP_OUT_OF_LINE bp_status pack_npy(const char *data, const bp_settings *settings, uint64_t bytes, const char *path,
+                                         const bp_allocator *allocator, bp_pack_counts *result, bool *whole, bp_error *error)
+{
+    bp_npy_parts parts;
+    bp_dataset *dataset;
+
+    BP_TRY(bp_dataset_new(data, allocator, &dataset, error));
+    bp_status status = bp_npy_parts_begin(&parts, dataset, settings, bytes, BP_BPD_ROWS, error);
+    *whole = status == BP_OK && !parts.rows;
+    if (status == BP_OK && !*whole)
+        status = pack_parts(&parts, settings, path, result, error);
+    bp_npy_parts_end(&parts);
+    bp_dataset_free(dataset);
+    return status;
+}
+
+/* ----------------------------------------------------------------------------------------------------------------- others */
+
 static bp_status pack_whole(const char *data, const bp_settings *settings, const char *path, const bp_allocator *allocator,
                             bp_pack_counts *result, bp_error *error)
 {
@@ -83,6 +118,17 @@ static bp_status pack_whole(const char *data, const bp_settings *settings, const
     return status;
 }
 
+bp_status bp_pack_npy(const char *data, const bp_settings *settings, uint64_t bytes, const char *path,
+                      const bp_allocator *allocator, bp_pack_counts *result, bp_error *error)
+{
+    bool whole = false;
+    bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
+    bp_status status = pack_npy(data, settings, bytes, path, allocator, result, &whole, error);
+
+    bp_float_end(host);
+    return whole ? pack_whole(data, settings, path, allocator, result, error) : status;
+}
+
 bp_status bp_pack(const char *data, const bp_settings *settings, const char *path, const bp_allocator *allocator,
                   bp_pack_counts *result, bp_error *error)
 {
@@ -90,7 +136,10 @@ bp_status bp_pack(const char *data, const bp_settings *settings, const char *pat
     char separator;
 
     bp_settings_complete(settings, &full);
-    if (!bp_reader_is_csv(data, &separator) || full.missing_targets == BP_MISSING_TARGETS_SKIP)
+    bool skips = full.missing_targets == BP_MISSING_TARGETS_SKIP;
+    if (!skips && bp_text_ends_with(data, bp_stream_plain_length(data), ".npy"))
+        return bp_pack_npy(data, &full, WINDOW, path, allocator, result, error);
+    if (skips || !bp_reader_is_csv(data, &separator))
         return pack_whole(data, &full, path, allocator, result, error);
     return bp_pack_csv(data, separator, &full, BP_CSV_CHUNK, WINDOW, path, allocator, result, error);
 }

@@ -91,7 +91,7 @@ Test(table, info_tells_why_training_would_be_refused)
 
 static void expect_unknown(const char *line, const char *text)
 {
-    const outcome *o = run_program(2, line);
+    const outcome *o = run_program(2, "%s", line);
     cr_assert(strstr(o->err, text), "%s: %s", line, o->err);
 }
 

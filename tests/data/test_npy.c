@@ -2,12 +2,15 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataset.h"
 #include "helper_data.h"
+#include "npy_parts.h"
+#include "pack.h"
 #include "scratch.h"
 
 TestSuite(npy, .init = scratch_begin, .fini = scratch_end);
@@ -178,4 +181,163 @@ Test(npy, files_that_are_cut_in_the_header_or_are_something_else_are_refused)
     scratch_write("t.npy", "\x93NUMPY\2\0\xff\xff\xff\xff", 12);
     must_refuse("t.npy", with("target", "x1", NULL), BP_BAD_FILE, "4294967295 bytes");
     free(bytes);
+}
+
+enum { LONG = 20000, WIDE = 3 };
+
+/* x.npy [LONG, WIDE]; `late` is the last element of the last row but one. */
+static void write_long(const char *kind, size_t size, const void *late)
+{
+    unsigned char *elements = calloc(LONG * WIDE, size);
+    char header[128];
+
+    for (size_t i = 0; i < LONG * WIDE; i++) {
+        float single = (float)i / 7;
+        double real = (double)i / 7;
+        int64_t whole = (int64_t)(i * i % 1000) - 500;
+        memcpy(elements + i * size,
+               strcmp(kind, "<f4") == 0   ? (void *)&single
+               : strcmp(kind, "<f8") == 0 ? (void *)&real
+                                          : (void *)&whole,
+               size);
+    }
+    if (late)
+        memcpy(elements + ((LONG - 1) * WIDE - 1) * size, late, size);
+    snprintf(header, sizeof header, C_ORDER("%s", "(%d, %d)"), kind, LONG, WIDE);
+    write_npy("x.npy", 1, header, elements, LONG * WIDE * size);
+    free(elements);
+}
+
+static void expect_same_pack(const char *what, const bp_settings *settings)
+{
+    bp_dataset *dataset;
+    bp_error error = {0};
+    size_t size, other;
+
+    cr_assert_eq(bp_dataset_read("x.npy", settings, BP_NEED_NAMES, NULL, &dataset, &error), BP_OK, "%s: %s", what, error.text);
+    cr_assert_eq(bp_dataset_pack(dataset, "whole.bpd", NULL), BP_OK);
+    bp_dataset_free(dataset);
+    for (uint64_t bytes = 1000; bytes < 1000000; bytes *= 7) {
+        cr_assert_eq(bp_pack_npy("x.npy", settings, bytes, "parts.bpd", NULL, NULL, &error), BP_OK, "%s: %s", what, error.text);
+        unsigned char *whole = scratch_read("whole.bpd", &size), *parts = scratch_read("parts.bpd", &other);
+        cr_assert(size == other && memcmp(whole, parts, size) == 0, "%s by %llu: %zu and %zu bytes", what,
+                  (unsigned long long)bytes, size, other);
+        free(whole);
+        free(parts);
+    }
+}
+
+Test(npy, is_packed_in_parts_as_it_is_whole)
+{
+    static float y[LONG];
+    int64_t large = INT64_C(1) << 40;
+    double nan = NAN;
+
+    for (int i = 0; i < LONG; i++)
+        y[i] = (float)i;
+    write_long("<f4", 4, NULL);
+    expect_same_pack("f4", with(NULL));
+    expect_same_pack("f4 with a target", with("target", "x2", NULL));
+    write_npy("y.npy", 1, C_ORDER("<f4", "(20000,)"), y, sizeof y);
+    expect_same_pack("f4 with a file of targets", with("target-file", "y.npy", NULL));
+    write_long("<f8", 8, &nan);
+    expect_same_pack("f8, one missing", with(NULL));
+    write_long("<i8", 8, NULL);
+    expect_same_pack("i8, narrow", with(NULL));
+    write_long("<i8", 8, &large);
+    expect_same_pack("i8", with(NULL));
+    write_long("|u1", 1, NULL);
+    expect_same_pack("u1", with(NULL));
+}
+
+static void refuse_parts(bp_status wanted, const char *text)
+{
+    bp_error error = {0};
+    bp_status status = bp_pack_npy("x.npy", with(NULL), 1000, "none.bpd", NULL, NULL, &error);
+
+    cr_assert(status == wanted && strstr(error.text, text), "%d: %s", (int)status, error.text);
+}
+
+Test(npy, bad_elements_are_found_in_parts_by_their_place)
+{
+    double infinite = INFINITY;
+    size_t size;
+
+    write_long("<f8", 8, &infinite);
+    refuse_parts(BP_BAD_FILE, "row 19999, column 3: an infinite number");
+    write_long("<f8", 8, NULL);
+    unsigned char *bytes = scratch_read("x.npy", &size);
+    scratch_write("x.npy", bytes, size - 1);
+    refuse_parts(BP_BAD_FILE, "truncated: the header tells of 480000 bytes (20000 rows of 3), 479999 are there");
+    bytes = realloc(bytes, size + 1);
+    bytes[size] = 0;
+    scratch_write("x.npy", bytes, size + 1);
+    refuse_parts(BP_BAD_FILE, "too long");
+    free(bytes);
+}
+
+static bp_status pass_rows(void *context, uint64_t rows, bp_error *error)
+{
+    (void)error;
+    *(uint64_t *)context += rows;
+    return BP_OK;
+}
+
+/* x.npy as it is, then as `kind` with `late` in it. */
+static void expect_change_found(const char *before, const char *kind, size_t size, const void *late)
+{
+    bp_npy_parts parts;
+    bp_dataset *dataset;
+    bp_error error;
+    uint64_t rows = 0;
+
+    write_long(before, 8, NULL);
+    cr_assert_eq(bp_dataset_new("x.npy", NULL, &dataset, NULL), BP_OK);
+    cr_assert_eq(bp_npy_parts_begin(&parts, dataset, with(NULL), 1000, 100, &error), BP_OK, "%s", error.text);
+    cr_assert_eq(bp_npy_parts_pour(&parts, pass_rows, &rows, &error), BP_OK, "%s", error.text);
+    cr_assert_eq(rows, LONG);
+    write_long(kind, size, late);
+    cr_assert_eq(bp_npy_parts_pour(&parts, pass_rows, &rows, &error), BP_BAD_FILE);
+    cr_assert(strstr(error.text, "changed"), "%s", error.text);
+    bp_npy_parts_end(&parts);
+    bp_dataset_free(dataset);
+}
+
+Test(npy, a_file_that_changes_between_its_passes_is_refused)
+{
+    double nan = NAN;
+    int64_t large = INT64_C(1) << 40;
+
+    expect_change_found("<f8", "<f8", 8, &nan);
+    expect_change_found("<i8", "<i8", 8, &large);
+    expect_change_found("<f8", "<f4", 4, NULL);
+}
+
+typedef struct room {
+    size_t now, most;
+} room;
+
+static void *room_take(void *context, size_t size, size_t alignment)
+{
+    room *r = context;
+
+    r->now += size;
+    r->most = r->now > r->most ? r->now : r->most;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void room_give(void *context, void *memory, size_t size)
+{
+    ((room *)context)->now -= size;
+    free(memory);
+}
+
+Test(npy, packing_in_parts_takes_the_memory_of_a_part)
+{
+    room r = {0};
+    bp_allocator allocator = {&r, room_take, room_give};
+
+    write_long("<f8", 8, NULL); /* 480,000 bytes; a part has 8192 rows */
+    cr_assert_eq(bp_pack_npy("x.npy", with(NULL), 1000, "parts.bpd", &allocator, NULL, NULL), BP_OK);
+    cr_assert(r.now == 0 && r.most < 420000, "%zu bytes, %zu at the end", r.most, r.now);
 }
