@@ -93,8 +93,9 @@ static bp_status fail_unknown(const bp_encoder *encoder, const char *entry, cons
         strcpy(names + end, "...");
     }
     return bp_fail(error, BP_INVALID,
-                   "%s: class-weight \"%.100s\": expected balanced, or NAME=W[,NAME=W...] with W of 0 or more; classes: %s", path,
-                   entry, names);
+                   "%s: class-weight \"%.100s\" does not begin with a class and its weight of 0 or more: expected balanced, or "
+                   "NAME=W[,NAME=W...]; classes: %s",
+                   path, entry, names);
 }
 
 /* The class whose name stands before a '=' here, the longest of them, since names may hold '=' and ','; class_count: none. */
