@@ -207,6 +207,7 @@ Test(refused, threads_make_a_smaller_team_with_the_same_bits)
         cr_assert_eq(run_refusing(team.arguments, "threads", thread, true)->code, 0, "thread %zu: %s", thread, last_outcome()->err);
         check_files(&team, last_outcome(), "threads");
     }
+    printf("refused: 3 runs, each without some threads\n");
 }
 
 /* Nothing can stand for the thread that reads ahead. */

@@ -25,6 +25,7 @@ typedef struct input {
 } input;
 
 static uint64_t state;
+static size_t inputs, flips; /* of the running target: given to its reader, and those of them in which a bit was flipped */
 
 /* Marsaglia's xorshift: the same damage everywhere. */
 static size_t draw(size_t below)
@@ -48,6 +49,7 @@ static input copy_of(const unsigned char *bytes, size_t size)
 static bool run_copy(const fuzz_target *target, const unsigned char *bytes, size_t size)
 {
     input copy = copy_of(bytes, size);
+    inputs++;
     bool accepted = fuzz_run(target, copy.bytes, copy.size);
 
     free(copy.bytes);
@@ -103,6 +105,7 @@ static void flip_every_bit(const fuzz_target *target, unsigned char *bytes, size
 {
     for (size_t bit = 0; bit < 8 * size; bit += FLIP_EVERY) {
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        flips++;
         if (run_copy(target, bytes, size))
             fuzz_die("%s: bit %zu of byte %zu can be flipped unseen", target->name, bit % 8, bit / 8);
         bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -164,6 +167,7 @@ static void replay(const fuzz_target *target, const char *corpus)
     size_t files = 0;
     const struct dirent *entry;
 
+    inputs = flips = 0;
     snprintf(directory, sizeof directory, "%s/%s", corpus, target->name);
     DIR *list = opendir(directory);
     while (list && (entry = readdir(list)))
@@ -175,7 +179,10 @@ static void replay(const fuzz_target *target, const char *corpus)
         closedir(list);
     if (target->seed)
         replay_seed(target);
-    printf("%s: %zu files%s\n", target->name, files, target->seed ? " and the seed" : "");
+    printf("%s: %zu files%s, %zu inputs made of them", target->name, files, target->seed ? " and the seed" : "", inputs);
+    if (flips)
+        printf(", %zu flipped bits each refused", flips);
+    putchar('\n');
     if (!files && !target->seed)
         fuzz_die("%s: nothing to replay", directory);
 }
