@@ -65,7 +65,7 @@ size_t bp_decimal_significant(const char *first, const char *end)
     size_t count = 0;
 
     for (; first < end; first++)
-        if (*first >= '0' && *first <= '9')
+        if (*first >= '0') /* a point is below */
             count += count > 0 || *first != '0';
     return count;
 }

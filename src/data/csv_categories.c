@@ -129,8 +129,7 @@ typedef struct reference {
 static int compare_references(const void *left, const void *right)
 {
     const reference *l = left, *r = right;
-    size_t shorter = bp_size_min(l->length, r->length);
-    int order = shorter ? memcmp(l->text, r->text, shorter) : 0;
+    int order = memcmp(l->text, r->text, bp_size_min(l->length, r->length));
     return order ? order : (l->length > r->length) - (l->length < r->length);
 }
 

@@ -329,7 +329,7 @@ static bp_status get_class_weights(bp_encoder *encoder, const json_t *list, bp_e
 
     if (!list)
         return BP_OK;
-    if (!json_is_array(list) || json_array_size(list) != count || count == 0)
+    if (json_typeof(list) != JSON_ARRAY || json_array_size(list) != count || count == 0)
         return fail(error, "weights that are not one for each class");
     encoder->class_weights = bp_pool_take_array(&encoder->pool, count, sizeof *encoder->class_weights, error);
     if (!encoder->class_weights)

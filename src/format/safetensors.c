@@ -118,7 +118,7 @@ static bp_status parse_metadata(bp_safetensors *file, json_t *metadata, bp_error
 /* A whole number that is not negative. */
 static bool read_count(const json_t *value, uint64_t *count)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
+    if (json_typeof(value) != JSON_INTEGER || json_integer_value(value) < 0)
         return false;
     *count = (uint64_t)json_integer_value(value);
     return true;

@@ -174,26 +174,6 @@ Test(bpd, absurd_counts_are_refused_before_memory_is_asked_for)
     free(bytes);
 }
 
-Test(bpd, codes_without_category_are_refused)
-{
-    unsigned char *bytes, *chunk;
-    uint64_t begin, sum;
-    int32_t code = 2;
-    size_t size;
-
-    write_table("t.csv", 16);
-    must_pack("t.csv", "t.bpd");
-    bytes = scratch_read("t.bpd", &size);
-    memcpy(&begin, bytes + 24, sizeof begin);
-    chunk = bytes + begin + 128; /* of the second column: 16 rows of four bytes */
-    memcpy(chunk + 64 + 4 * 5, &code, sizeof code);
-    sum = bp_bpd_sum(chunk + 64, 64, 1);
-    memcpy(chunk, &sum, sizeof sum);
-    scratch_write("bad.bpd", bytes, size);
-    must_refuse("bad.bpd", with("target", "y", NULL), BP_BAD_FILE, "row 6");
-    free(bytes);
-}
-
 Test(bpd, chunks_that_changed_places_are_found)
 {
     unsigned char *bytes, keep[128];
@@ -266,4 +246,65 @@ Test(bpd, calls_that_come_in_pieces_change_nothing)
     free(pieces);
     bp_dataset_free(dataset);
     bp_dataset_free(again);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ in parts */
+
+/* The element of the second column, categories, at row 5 becomes a code that there is not; its chunk's sum is right all the same. */
+static void write_bad_code(unsigned char *bytes, size_t size)
+{
+    uint64_t begin, sum;
+    int32_t code = 2;
+
+    memcpy(&begin, bytes + 24, sizeof begin);
+    unsigned char *chunk = bytes + begin + 128;
+    memcpy(chunk + 64 + 4 * 5, &code, sizeof code);
+    sum = bp_bpd_sum(chunk + 64, 64, 1);
+    memcpy(chunk, &sum, sizeof sum);
+    scratch_write("bad.bpd", bytes, size);
+}
+
+Test(bpd, what_is_read_in_parts_is_checked_when_it_is_read)
+{
+    faulty_files faults = {.fail_at = 1, .number = EIO};
+    bp_dataset *dataset;
+    unsigned char *bytes;
+    bp_error error;
+    char text[64];
+    size_t size;
+
+    write_table("t.csv", 16);
+    must_pack("t.csv", "t.bpd");
+    bytes = scratch_read("t.bpd", &size);
+    write_bad_code(bytes, size);
+    dataset = must_read("bad.bpd", with("target", "y", "memory", "1", NULL));
+    cr_assert(bp_dataset_is_paged(dataset));
+    cr_assert_eq(bp_dataset_text(dataset, 4, 1, text, sizeof text, NULL), BP_OK);
+    cr_assert_eq(bp_dataset_text(dataset, 5, 1, text, sizeof text, &error), BP_BAD_FILE);
+    cr_assert(strstr(error.text, "row 6: column \"colour\": category 2 of 2"), "%s", error.text);
+    faulty_files_begin(&faults);
+    cr_assert_eq(bp_dataset_text(dataset, 4, 1, text, sizeof text, NULL), BP_IO);
+    faulty_files_end();
+    bp_dataset_free(dataset);
+    must_refuse("bad.bpd", with("target", "colour", "memory", "1", NULL), BP_BAD_FILE, "row 6"); /* targets are read at once */
+    must_refuse("bad.bpd", with("target", "y", "group", "colour", "memory", "1", NULL), BP_BAD_FILE, "row 6");
+    must_refuse("t.bpd", with("target", "y", "target-file", "y.npy", NULL), BP_INVALID, "belongs to packing");
+    free(bytes);
+}
+
+Test(bpd, rows_of_parts_have_to_ascend)
+{
+    bp_encoder *encoder = NULL;
+    bp_error error;
+
+    write_table("t.csv", 16);
+    must_pack("t.csv", "t.bpd");
+    const bp_settings *settings = with("target", "y", "memory", "1", NULL);
+    bp_dataset *dataset = must_read("t.bpd", settings);
+    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){(uint64_t[]){3, 7, 7}, 3}, settings, NULL, &encoder, &error), BP_INVALID);
+    cr_assert(strstr(error.text, "ascend"), "%s", error.text);
+    cr_assert_eq(bp_encoder_fit(dataset, (bp_rows){(uint64_t[]){3, 7, 8}, 3}, settings, NULL, &encoder, &error), BP_OK, "%s",
+                 error.text);
+    bp_encoder_free(encoder);
+    bp_dataset_free(dataset);
 }

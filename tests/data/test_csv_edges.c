@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "csv.h"
 #include "csv_categories.h"
+#include "faulty_files.h"
 #include "helper_data.h"
 #include "memory.h"
 #include "refusing.h"
@@ -105,6 +107,13 @@ Test(csv_edges, who_does_not_want_the_error_gets_the_status)
         cr_assert_eq(bp_dataset_read("a.csv", with("target", "b", NULL), 0, NULL, &dataset, NULL), BP_BAD_FILE, "%s", bad[i]);
     }
     cr_assert_eq(bp_dataset_read("none.csv", with(NULL), 0, NULL, &dataset, NULL), BP_IO);
+    write_text("a.csv", "a,b\n1,2\n");
+    for (size_t call = 1; call < 7; call++) {
+        faulty_files faults = {.fail_at = call, .number = EIO};
+        faulty_files_begin(&faults);
+        cr_assert_eq(bp_dataset_read("a.csv", with("target", "b", NULL), 0, NULL, &dataset, NULL), BP_IO, "call %zu", call);
+        faulty_files_end();
+    }
     cr_assert_null(dataset);
 }
 
@@ -130,10 +139,12 @@ Test(csv_edges, words_are_told_from_numbers)
         const char *text, *missing;
         int categorical, has_missing;
     } cases[] = {
-        {"+5", NULL, 0, 0},     {"-", NULL, 1, 0},     {"+", NULL, 1, 0},    {"infinit", NULL, 1, 0}, {"+x", NULL, 1, 0},
-        {"-9", "-9,,NA", 0, 1}, {"-9.0", ",-9", 0, 1}, {"9", "-9,x", 0, 0},  {"1E5", NULL, 0, 0},     {"1e+5", NULL, 0, 0},
-        {"1e", NULL, 1, 0},     {"1e5x", NULL, 1, 0},  {".", NULL, 1, 0},    {"1.", NULL, 0, 0},      {".5", NULL, 0, 0},
-        {"\t7 ", NULL, 0, 0},   {"nA", NULL, 0, 1},    {"NAN ", NULL, 0, 1}, {"\"\"", NULL, 0, 1},    {"1E-5", NULL, 0, 0},
+        {"+5", NULL, 0, 0},   {"-", NULL, 1, 0},      {"+", NULL, 1, 0},     {"infinit", NULL, 1, 0},
+        {"+x", NULL, 1, 0},   {"-9", "-9,,NA", 0, 1}, {"-9.0", ",-9", 0, 1}, {"9", "-9,x", 0, 0},
+        {"1E5", NULL, 0, 0},  {"1e+5", NULL, 0, 0},   {"1e", NULL, 1, 0},    {"1e5x", NULL, 1, 0},
+        {".", NULL, 1, 0},    {"1.", NULL, 0, 0},     {".5", NULL, 0, 0},    {"-9.000000000000000000000", "-9", 0, 1},
+        {"\t7 ", NULL, 0, 0}, {"nA", NULL, 0, 1},     {"NAN ", NULL, 0, 1},  {"\"\"", NULL, 0, 1},
+        {"1E-5", NULL, 0, 0},
     };
     bp_column_info info;
     char text[64];
@@ -177,4 +188,47 @@ Test(csv_edges, many_names_are_listed_as_far_as_a_message_goes)
     must_refuse("a.csv", with("target", "column_1,column_2", "group", "column", NULL), BP_INVALID, "group");
     must_refuse("a.csv", with("target", "column_1", "ignore-columns", "column_1", NULL), BP_INVALID, "two uses");
     bp_dataset_free(must_read("a.csv", with("target", "column_1", "ignore-columns", "column_2,column_2", NULL)));
+}
+
+/* Short texts fill the entries first, long ones the room for text, and one may be longer than all that there is. */
+Test(csv_edges, a_set_finds_texts_of_every_length)
+{
+    static const size_t lengths[] = {1, 30, 100, 400, 5000};
+    bp_allocator allocator = bp_allocator_or_default(NULL);
+    char text[5000];
+
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        bp_csv_set set = {0};
+        for (int number = 0; number < 100; number++) {
+            size_t length = number % 7 ? lengths[i] : 20;
+            memset(text, 'a' + number % 20, sizeof text);
+            text[0] = (char)(' ' + number % 90);
+            text[length - 1] = (char)(length == 1 ? text[0] : '0' + number / 90);
+            bp_csv_field field = {text, length};
+            while (bp_csv_set_number(&set, field) == BP_CSV_SET_FULL)
+                cr_assert_eq(bp_csv_set_widen(&set, length, &allocator, NULL), BP_OK);
+            cr_assert_eq(bp_csv_set_number(&set, field), bp_csv_set_find(&set, field));
+            if (bp_csv_set_is_filling(&set))
+                cr_assert_eq(bp_csv_set_widen(&set, 0, &allocator, NULL), BP_OK);
+            cr_assert_not(bp_csv_set_is_filling(&set));
+        }
+        bp_csv_set_release(&set, &allocator);
+    }
+}
+
+/* 2 MiB are worth a look at the machine. */
+Test(csv_edges, the_team_is_found_for_small_and_for_large_files)
+{
+    FILE *file = fopen("a.csv", "w");
+
+    fputs("a,b\n", file);
+    for (int i = 0; i < 1100; i++)
+        fprintf(file, "%02000d,%d\n", i, i);
+    fclose(file);
+    bp_dataset *dataset = must_read("a.csv", with("target", "b", "threads", "auto", NULL));
+    cr_assert_eq(bp_dataset_rows(dataset), 1100);
+    cr_assert_str_eq(field(dataset, 1099, 1), "1099");
+    bp_dataset_free(dataset);
+    write_text("a.csv", "a,b\n1,2\n");
+    bp_dataset_free(must_read("a.csv", with("target", "b", "threads", "auto", NULL)));
 }

@@ -10,6 +10,7 @@
 #include "faulty_files.h"
 #include "helper_data.h"
 #include "numbers.h"
+#include "pack.h"
 #include "refusing.h"
 #include "scratch.h"
 
@@ -126,7 +127,7 @@ static const sample samples[] = {
     {"a.svm", {NULL}, {NULL}},
     {"a.svm.gz", {"scale"}, {"none"}},
     {"a.bpd", {"target"}, {"y"}},
-    {"a.bpd", {"target", "group", "memory"}, {"y", "t", "64KiB"}}, /* in parts */
+    {"a.bpd", {"target", "group", "memory"}, {"y", "t", "1"}}, /* in parts */
 };
 
 static const bp_settings *settings_of(const sample *s)
@@ -226,4 +227,57 @@ Test(hostile, a_call_that_fails_is_told_and_leaks_nothing)
     write_samples();
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
         fail_each(&samples[i]);
+}
+
+/* ---- packed in parts: read three times, the last one a window of rows at a time */
+
+static bp_status pack_in_parts(const bp_allocator *allocator)
+{
+    return bp_pack_csv("long.csv", 0, with("target", "n", NULL), 1024, 1, "long.bpd", allocator, NULL, NULL);
+}
+
+static void write_long(void)
+{
+    FILE *file = fopen("long.csv", "w");
+
+    fputs("n,t\n", file);
+    for (unsigned i = 0; i < 8900; i++)
+        fprintf(file, "%u,%c%u\n", i % 10, 'a' + (int)(i % 3), i % 40);
+    fclose(file);
+}
+
+Test(hostile, a_table_packed_in_parts_loses_nothing_where_memory_is_refused)
+{
+    write_long();
+    for (size_t i = 0;; i++) {
+        refusing counter = refuse_at(i);
+        bp_allocator allocator = refusing_allocator(&counter);
+        bp_status status = pack_in_parts(&allocator);
+        cr_assert_eq(counter.alive, 0, "%zu blocks leak when allocation %zu is refused", counter.alive, i);
+        if (counter.asked <= i) {
+            cr_assert_eq(status, BP_OK);
+            break;
+        }
+        cr_assert_eq(status, BP_NO_MEMORY, "allocation %zu: %s", i, bp_status_text(status));
+        cr_assert_eq(scratch_count(), 1, "allocation %zu leaves a file", i);
+    }
+}
+
+Test(hostile, a_table_packed_in_parts_leaves_nothing_where_a_call_fails)
+{
+    write_long();
+    for (size_t call = 1, told = 0;; call += call < 20 ? 1 : 7) {
+        faulty_files faults = {.fail_at = call, .number = EIO};
+        faulty_files_begin(&faults);
+        bp_status status = pack_in_parts(NULL);
+        faulty_files_end();
+        if (faults.calls < call) {
+            cr_assert_eq(status, BP_OK);
+            cr_assert_gt(told, 20);
+            break;
+        }
+        told += status == BP_IO;
+        cr_assert(status == BP_OK || (status == BP_IO && scratch_count() == 1), "call %zu: %s", call, bp_status_text(status));
+        remove("long.bpd");
+    }
 }

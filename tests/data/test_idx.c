@@ -78,6 +78,7 @@ Test(idx, labels_are_looked_for_by_these_names_alone)
         bool found;
     } cases[] = {
         {"./images.idx", "labels.idx", true},
+        {"images-ubyte", "labels-ubyte", true},
         {"images-idx0.idx", "labels-idx0.idx", true},
         {"images-idx9-ubyte", "labels-idx1-ubyte", true},
         {"imagesidx:.idx", "labelsidx:.idx", true},

@@ -213,6 +213,56 @@ Test(libsvm, lines_that_cannot_be_are_refused)
     refuse("1 99999999999999999999:1\n", 1, "no index");
 }
 
+typedef struct meter {
+    size_t alive;
+    size_t most;
+} meter;
+
+static void *allocate(void *context, size_t size, size_t alignment)
+{
+    meter *m = context;
+
+    m->alive += size;
+    m->most = m->alive > m->most ? m->alive : m->most;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void release(void *context, void *memory, size_t size)
+{
+    ((meter *)context)->alive -= size;
+    free(memory);
+}
+
+/* The most memory at once while a file of one entry is read. */
+static size_t memory_of(unsigned long index, const char *limit, bp_status expected)
+{
+    meter m = {0, 0};
+    bp_allocator allocator = {.context = &m, .allocate = allocate, .release = release};
+    bp_dataset *dataset = NULL;
+    char line[40];
+
+    snprintf(line, sizeof line, "1 %lu:1\n", index);
+    write_text("t.svm", line);
+    cr_assert_eq(bp_dataset_read("t.svm", with("max-index", limit, NULL), 0, &allocator, &dataset, NULL), expected, "%s", line);
+    bp_dataset_free(dataset);
+    cr_assert_eq(m.alive, 0);
+    return m.most;
+}
+
+/* As backprop.h has it; a first block for the text is 1 MiB. */
+Test(libsvm, a_column_costs_a_hundred_bytes_and_the_limit_on_indices_bounds_them)
+{
+    const size_t text_block = (size_t)2 << 20;
+
+#ifdef BP_POOL_CHUNK
+    cr_skip_test("left out: each name has a block of its own");
+#endif
+    for (unsigned long index = 1; index <= 1000000; index *= 10)
+        cr_assert_leq(memory_of(index, "1000000", BP_OK), text_block + 100 * index, "%lu", index);
+    cr_assert_leq(memory_of(1000001, "1000000", BP_BAD_FILE), text_block, "refused before columns are made");
+    cr_assert_leq(memory_of(16777215, "16777214", BP_BAD_FILE), text_block);
+}
+
 Test(libsvm, the_limit_on_indices_can_be_raised)
 {
     write_text("t.svm", "1 1000001:1\n0 5:1\n");

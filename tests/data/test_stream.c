@@ -209,6 +209,35 @@ Test(stream, a_block_begins_with_what_the_file_promises)
         cr_assert_eq(capacity, i == 0 ? large + 1 : 4 * packed_begin, "%s: %zu bytes", names[i], capacity);
         bp_release(&allocator, block, capacity);
         bp_stream_close(stream);
+        cr_assert_eq(bp_stream_open(names[i], NULL, &stream, NULL), BP_OK); /* a limit that is no doubling of the first block */
+        cr_assert_eq(bp_stream_read_up_to(stream, 3 * packed_begin / 2, &block, &size, &capacity, NULL), BP_OK);
+        cr_assert_eq(size, 3 * packed_begin / 2);
+        cr_assert_eq(capacity, size);
+        bp_release(&allocator, block, capacity);
+        bp_stream_close(stream);
     }
     free(zeros);
+}
+
+/* Whatever comes out of what is left, and however little is asked for at once. */
+Test(stream, every_truncation_is_refused_in_small_steps_too)
+{
+    unsigned char *bytes = calloc(SIZE, 1), step[258];
+    bp_status status;
+    size_t size, got;
+
+    append_gzip("a.gz", bytes, SIZE);
+    unsigned char *packed = scratch_read("a.gz", &size);
+    for (size_t cut = 0; cut < size; cut++) {
+        bp_stream *stream;
+        scratch_write("cut.gz", packed, cut);
+        cr_assert_eq(bp_stream_open("cut.gz", NULL, &stream, NULL), BP_OK);
+        do
+            status = bp_stream_read(stream, step, sizeof step - cut % 7, &got, NULL);
+        while (status == BP_OK && got);
+        cr_assert_eq(status, BP_BAD_FILE, "%zu of %zu bytes", cut, size);
+        bp_stream_close(stream);
+    }
+    free(packed);
+    free(bytes);
 }
