@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encoder.h"
 #include "faulty_files.h"
 #include "helper_data.h"
 #include "numbers.h"
@@ -280,4 +281,40 @@ Test(hostile, a_table_packed_in_parts_leaves_nothing_where_a_call_fails)
         cr_assert(status == BP_OK || (status == BP_IO && scratch_count() == 1), "call %zu: %s", call, bp_status_text(status));
         remove("long.bpd");
     }
+}
+
+/* ---- what is larger than a file of a test can be */
+
+Test(hostile, an_array_whose_bytes_cannot_be_counted_is_refused)
+{
+    refusing counter = refuse_at(SIZE_MAX);
+    bp_pool pool = {.allocator = refusing_allocator(&counter)};
+    bp_error error = {0};
+
+    cr_assert_null(bp_pool_take_array(&pool, SIZE_MAX / 2, 4, &error));
+    cr_assert_eq(error.status, BP_NO_MEMORY);
+    cr_assert(strstr(error.text, "more than there can be"), "%s", error.text);
+    cr_assert_eq(counter.asked, 0);
+}
+
+static bp_status read_classes(size_t count)
+{
+    char *text = malloc(16 * count + 300);
+    size_t used = (size_t)sprintf(text, "{\"classes\":[");
+    bp_encoder *encoder = NULL;
+
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)sprintf(text + used, "%s\"%06zu\"", i ? "," : "", i);
+    used += (size_t)sprintf(text + used, "],\"inputs\":[{\"mean\":0,\"name\":\"x\",\"scale\":1}],"
+                                         "\"targets\":[{\"mean\":0,\"name\":\"y\",\"scale\":1}],\"task\":\"multiclass\"}");
+    bp_status status = bp_encoder_from_json(text, used, NULL, &encoder, NULL);
+    bp_encoder_free(encoder);
+    free(text);
+    return status;
+}
+
+Test(hostile, an_encoder_has_as_many_classes_as_there_may_be)
+{
+    cr_assert_eq(read_classes(BP_CLASSES_MAX), BP_OK);
+    cr_assert_eq(read_classes(BP_CLASSES_MAX + 1), BP_BAD_FILE);
 }
