@@ -56,12 +56,13 @@ static void put_text(writer *w, const char *text)
     put(w, "\"");
 }
 
+/* JSON's -0 is a whole number, and those are read without a sign at 0. */
 static void put_number(writer *w, double value)
 {
     char number[32];
 
     bp_text_f64(value, number);
-    put(w, number);
+    put(w, strcmp(number, "-0") == 0 ? "-0.0" : number);
 }
 
 static void put_texts(writer *w, char *const *texts, size_t count)

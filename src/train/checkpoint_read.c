@@ -74,7 +74,7 @@ static bp_status check_settings(const bp_trainer *trainer, const bp_safetensors 
             continue;
         snprintf(key, sizeof key, BP_CHECKPOINT_SETTING "%s", setting->key);
         snprintf(what, sizeof what, "--%s", setting->key);
-        BP_TRY(bp_settings_get(&trainer->settings, setting->key, own, sizeof own, error));
+        (void)bp_settings_get(&trainer->settings, setting->key, own, sizeof own, NULL); /* a key of the table */
         const char *text = bp_safetensors_text(file, key);
         BP_TRY(check_same(file, text ? text : setting->initial, own, what, error));
     }
