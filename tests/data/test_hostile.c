@@ -138,10 +138,10 @@ static const bp_settings *settings_of(const sample *s)
 }
 
 /* Two columns of whole numbers that i32 holds. */
-static void write_npy(const char *name, const char *shape, size_t count)
+static void write_npy(const char *name, const char *order, const char *shape, size_t count)
 {
     char file[128 + 80] = "\x93NUMPY\1";
-    int length = snprintf(file + 10, 118, "{'descr': '<i8', 'fortran_order': True, 'shape': %s}", shape);
+    int length = snprintf(file + 10, 118, "{'descr': '<i8', 'fortran_order': %s, 'shape': %s}", order, shape);
 
     memset(file + 10 + length, ' ', (size_t)(118 - length));
     file[8] = 118;
@@ -171,8 +171,8 @@ static void write_samples(void)
     append_gzip("a.csv.gz", TABLE, strlen(TABLE));
     write_idx_pair();
     write_noise();
-    write_npy("a.npy", "(5, 2)", 10);
-    write_npy("y.npy", "(5,)", 5);
+    write_npy("a.npy", "True", "(5, 2)", 10);
+    write_npy("y.npy", "True", "(5,)", 5);
     write_text("a.svm", svm);
     append_gzip("a.svm.gz", svm, strlen(svm));
     cr_assert_eq(bp_pack("a.csv", with("target", "y", "weight-column", "w", NULL), "a.bpd", NULL, NULL, &error), BP_OK, "%s",
@@ -280,6 +280,33 @@ Test(hostile, a_table_packed_in_parts_leaves_nothing_where_a_call_fails)
         told += status == BP_IO;
         cr_assert(status == BP_OK || (status == BP_IO && scratch_count() == 1), "call %zu: %s", call, bp_status_text(status));
         remove("long.bpd");
+    }
+}
+
+/* Rows that follow each other, so that they are read in parts. */
+static bp_status pack_npy(const bp_allocator *allocator)
+{
+    return bp_pack("rows.npy", with("target-file", "y.npy", NULL), "rows.bpd", allocator, NULL, NULL);
+}
+
+Test(hostile, an_npy_file_that_is_packed_loses_nothing_where_memory_or_a_call_is_refused)
+{
+    write_npy("rows.npy", "False", "(5, 2)", 10);
+    write_npy("y.npy", "False", "(5,)", 5);
+    for (size_t i = 0, asked = 1; i <= asked; i++) {
+        refusing counter = refuse_at(i);
+        bp_allocator allocator = refusing_allocator(&counter);
+        cr_assert_eq(pack_npy(&allocator), counter.asked > i ? BP_NO_MEMORY : BP_OK, "allocation %zu", i);
+        cr_assert_eq(counter.alive, 0, "allocation %zu", i);
+        asked = counter.asked;
+    }
+    for (size_t call = 1, calls = 1; call <= calls; call++) {
+        faulty_files faults = {.fail_at = call, .number = EIO};
+        faulty_files_begin(&faults);
+        bp_status status = pack_npy(NULL);
+        faulty_files_end();
+        cr_assert(status == BP_IO || status == BP_OK, "call %zu: %s", call, bp_status_text(status)); /* closing */
+        calls = faults.calls;
     }
 }
 
