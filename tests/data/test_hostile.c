@@ -140,7 +140,7 @@ static const bp_settings *settings_of(const sample *s)
 /* Two columns of whole numbers that i32 holds. */
 static void write_npy(const char *name, const char *order, const char *shape, size_t count)
 {
-    char file[128 + 80] = "\x93NUMPY\1";
+    static char file[128 + 8 * 2 * 8200] = "\x93NUMPY\1";
     int length = snprintf(file + 10, 118, "{'descr': '<i8', 'fortran_order': %s, 'shape': %s}", order, shape);
 
     memset(file + 10 + length, ' ', (size_t)(118 - length));
@@ -286,13 +286,13 @@ Test(hostile, a_table_packed_in_parts_leaves_nothing_where_a_call_fails)
 /* Rows that follow each other, so that they are read in parts. */
 static bp_status pack_npy(const bp_allocator *allocator)
 {
-    return bp_pack("rows.npy", with("target-file", "y.npy", NULL), "rows.bpd", allocator, NULL, NULL);
+    return bp_pack_npy("rows.npy", with("target-file", "y.npy", NULL), 1, "rows.bpd", allocator, NULL, NULL);
 }
 
 Test(hostile, an_npy_file_that_is_packed_loses_nothing_where_memory_or_a_call_is_refused)
 {
-    write_npy("rows.npy", "False", "(5, 2)", 10);
-    write_npy("y.npy", "False", "(5,)", 5);
+    write_npy("rows.npy", "False", "(8200, 2)", 16400);
+    write_npy("y.npy", "False", "(8200,)", 8200);
     for (size_t i = 0, asked = 1; i <= asked; i++) {
         refusing counter = refuse_at(i);
         bp_allocator allocator = refusing_allocator(&counter);
