@@ -1,4 +1,5 @@
-/* What blocks of rows add to an evaluation: each block's sums by whichever thread has it, and each row's answer where answers are kept.
+/* What blocks of rows add to an evaluation: each block's sums by whichever thread has it, and each row's answer where answers are
+ * kept.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_TALLY_H
