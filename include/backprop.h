@@ -140,13 +140,13 @@ typedef enum bp_loss {
  * 1e-8), rmsprop (alpha 0.99, epsilon 1e-8, momentum 0, not centred). On W only, not on b: weight decay, decay w added to the
  * gradient, decoupled in adamw; l1 sign(w), 0 at w = 0, added to the gradient.
  *
- * Two take all rows for each update, 4,096 of them at a time, and have no rate, momentum, l1 or minibatches; an epoch is an iteration,
- * and weight decay d adds d / 2 sum W^2 to J:
- *   lbfgs   directions from the last 10 steps, step lengths that meet the strong Wolfe conditions (c1 1e-4, c2 0.9, 25 tries), which
- *           take a pass over the rows each; over when the gradient's 2-norm is 1e-7 or no smaller J is to be found (Nocedal, Wright:
- *           Numerical Optimization, 2006, algorithms 3.5, 3.6, 7.5)
- *   rprop   iRPROP+: steps of each parameter's own size, by the gradient's sign: 0.1 at first, times 1.2 where the sign stays, times
- *           0.5 where it turns, from 1e-6 to 50; a step that turned a sign is taken back where J grew (Igel, Huesken 2000) */
+ * Two take all rows for each update, 4,096 of them at a time, and have no rate, momentum, l1 or minibatches; an epoch is an
+ * iteration, and weight decay d adds d / 2 sum W^2 to J:
+ *   lbfgs   directions from the last 10 steps, step lengths that meet the strong Wolfe conditions (c1 1e-4, c2 0.9, 25 tries),
+ *           which take a pass over the rows each; over when the gradient's 2-norm is 1e-7 or no smaller J is to be found (Nocedal,
+ *           Wright: Numerical Optimization, 2006, algorithms 3.5, 3.6, 7.5)
+ *   rprop   iRPROP+: steps of each parameter's own size, by the gradient's sign: 0.1 at first, times 1.2 where the sign stays,
+ *           times 0.5 where it turns, from 1e-6 to 50; a step that turned a sign is taken back where J grew (Igel, Huesken 2000) */
 typedef enum bp_optimizer { BP_SGD, BP_ADAM, BP_ADAMW, BP_LBFGS, BP_RPROP, BP_RMSPROP } bp_optimizer;
 
 /* The rate of update t of n = epochs x updates of an epoch, t = 0, 1, ...; a warm-up of w updates first takes (t + 1) / w of it.
@@ -219,8 +219,9 @@ BP_API const char *bp_metric_name(int32_t metric);
 /* 1 where more is better. */
 BP_API int bp_metric_rises(int32_t metric);
 
-/* The order of an epoch. blocks: rows 0 ... 8191 of the data set are a block, the next 8192 another; blocks come in random turns, and
- * the chosen rows of each in random places within it. It is the order for data larger than memory, and means the same in memory. */
+/* The order of an epoch. blocks: rows 0 ... 8191 of the data set are a block, the next 8192 another; blocks come in random turns,
+ * and the chosen rows of each in random places within it. It is the order for data larger than memory, and means the same in
+ * memory. */
 typedef enum bp_shuffle { BP_SHUFFLE_FULL, BP_SHUFFLE_NONE, BP_SHUFFLE_BLOCKS } bp_shuffle;
 
 /* How a product of matrices takes its f32 operands: as they are, or rounded to bf16, or split into sums of two or three bf16 terms,
@@ -387,8 +388,8 @@ typedef enum bp_need {
  * name. `need` is a bp_need. A library built with BP_EMBEDDED reads .bpd alone; others are BP_INVALID.
  *
  * Nobody need vouch for the file: counts are held against its length before memory is asked for. At once that is 4 MiB at most and,
- * for each byte of the file (unpacked), 2000 bytes in CSV (columns with hardly a row), 500 in IDX and NPY, 40 in .bpd. In LIBSVM it is
- * 100, and 100 more for each column: an index makes columns up to itself, so it is max-index that bounds what a file of twelve
+ * for each byte of the file (unpacked), 2000 bytes in CSV (columns with hardly a row), 500 in IDX and NPY, 40 in .bpd. In LIBSVM it
+ * is 100, and 100 more for each column: an index makes columns up to itself, so it is max-index that bounds what a file of twelve
  * bytes may ask for, 100 MB with 1,000,000. An encoder and a network then take what as many inputs need. */
 BP_API bp_status bp_dataset_read(const char *path, const bp_settings *settings, int need, const bp_allocator *allocator,
                                  bp_dataset **result, bp_error *error);
@@ -408,8 +409,8 @@ BP_API uint64_t bp_dataset_skipped(const bp_dataset *dataset);
  * it need their encoder as long as they live; rows to fit an encoder on have to ascend; training shuffles by blocks, or not. */
 BP_API int bp_dataset_is_paged(const bp_dataset *dataset);
 
-/* BP_INVALID where bp_trainer_fit would refuse the rows for the order that settings.shuffle asks for: full takes them from everywhere,
- * so that none of a paged data set would be at hand. Before the encoder's passes over it. */
+/* BP_INVALID where bp_trainer_fit would refuse the rows for the order that settings.shuffle asks for: full takes them from
+ * everywhere, so that none of a paged data set would be at hand. Before the encoder's passes over it. */
 BP_API bp_status bp_dataset_check_shuffle(const bp_dataset *dataset, const bp_settings *settings, bp_error *error);
 
 /* One column: its name, and for a column of categories how many there are. Static while the data set lives. */
@@ -467,10 +468,10 @@ typedef struct bp_pack_counts {
 } bp_pack_counts;
 
 /* The same from file to file, byte for byte what bp_dataset_read with BP_NEED_NAMES and bp_dataset_pack write. A CSV file is read
- * in parts, so that memory holds a few thousand rows and each column's categories, however many rows there are, but for the text of one
- * that comes through gzip or a pipe, and for settings.missing_targets skip; so is an NPY file of C order; data of other kinds are in
- * memory whole. *result, unless NULL, is
- * filled once all has been read: a BP_IO after that is the new file's. BP_INVALID with BP_EMBEDDED. */
+ * in parts, so that memory holds a few thousand rows and each column's categories, however many rows there are, but for the text of
+ * one that comes through gzip or a pipe, and for settings.missing_targets skip; so is an NPY file of C order; data of other kinds
+ * are in memory whole. *result, unless NULL, is filled once all has been read: a BP_IO after that is the new file's. BP_INVALID
+ * with BP_EMBEDDED. */
 BP_API bp_status bp_pack(const char *data, const bp_settings *settings, const char *path, const bp_allocator *allocator,
                          bp_pack_counts *result, bp_error *error);
 
@@ -510,15 +511,15 @@ typedef struct bp_encoder_info {
  * input "NAME=other", into which categories fall that were not seen here. Where rows lack a value, its column has an input
  * "NAME=missing"; the mean stands for the number. BP_BAD_FILE names the row of a target or weight that is missing.
  *
- * An example weighs its own weight times its class's, scaled once so that the mean over the rows given here is 1. class-weight balanced
- * is n / (classes x rows of the class), n rows in all, whatever the examples weigh (scikit-learn's compute_class_weight); classes that a
- * list does not name weigh 1. Weights of both kinds count wherever the encoder is applied with targets: in the loss of validation rows
- * and of bp_network_evaluate too, and in no other metric. BP_INVALID for a class-weight of a regression, and for a class that there is
- * not: names those that there are. */
+ * An example weighs its own weight times its class's, scaled once so that the mean over the rows given here is 1. class-weight
+ * balanced is n / (classes x rows of the class), n rows in all, whatever the examples weigh (scikit-learn's compute_class_weight);
+ * classes that a list does not name weigh 1. Weights of both kinds count wherever the encoder is applied with targets: in the loss
+ * of validation rows and of bp_network_evaluate too, and in no other metric. BP_INVALID for a class-weight of a regression, and for
+ * a class that there is not: names those that there are. */
 BP_API bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, const bp_allocator *allocator,
                                 bp_encoder **result, bp_error *error);
 
-/* An upper limit on the threads that apply it; 0: as many as the machine gives. After fitting as the settings said, after loading 1.
+/* An upper limit on the threads that apply it; 0: as many as the machine gives. As the settings said after fitting, 1 after loading.
  * The bits are the same. */
 BP_API void bp_encoder_set_threads(bp_encoder *encoder, uint32_t threads);
 
@@ -640,7 +641,8 @@ BP_API size_t bp_model_pytorch(const bp_network *network, const bp_encoder *enco
 /* The model in another form, by the end of the path's name; see docs/export.md. Replaced as bp_model_save does it.
  *   .c             C99 source, with the bits of bp_network_predict and the encoder's. All identifiers begin with `prefix`,
  *                  NULL: the file's name made an identifier
- *   .npz           arrays for NumPy: W1 [inputs, outputs], b1 [outputs], W2, ... in f32; the encoder's mean, scale and the like in f64
+ *   .npz           arrays for NumPy: W1 [inputs, outputs], b1 [outputs], W2, ... in f32; the encoder's mean, scale and the like in
+ *                  f64
  *   .onnx          a graph of operator set 13, with what the encoder does to numbers before and after it
  *   .safetensors   what bp_model_save writes; the settings, which may be NULL, are for it alone, and prefix is NULL
  * The encoder may be NULL. BP_INVALID for another end, for a prefix that is no identifier, and for .npz with BP_EMBEDDED. */
@@ -759,16 +761,16 @@ typedef struct bp_trainer bp_trainer;
 BP_API bp_status bp_trainer_size(const bp_network *network, const bp_settings *settings, size_t *bytes, bp_error *error);
 
 /* `memory` [bytes] at a multiple of 64, the caller's and to outlive the trainer, or NULL: the allocator's. A minibatch has
- * settings.batch_size rows at most (0 is refused here: say how many rows "all" are; lbfgs and rprop do not look at it). The settings' dropout becomes the
- * network's, whose model file names its modules by it, and so does their precision: it is predicted with and evaluated in the precision in which it was trained last, and its model file says so. */
+ * settings.batch_size rows at most (0 is refused here: say how many rows "all" are; lbfgs and rprop do not look at it). The
+ * settings' dropout becomes the network's, whose model file names its modules by it, and so does their precision: it is predicted
+ * with and evaluated in the precision in which it was trained last, and its model file says so. */
 BP_API bp_status bp_trainer_create(bp_network *network, const bp_settings *settings, void *memory, size_t bytes,
                                    const bp_allocator *allocator, bp_trainer **result, bp_error *error);
 BP_API void bp_trainer_free(bp_trainer *trainer);
 
 /* One step on a minibatch of the caller's: forward, loss, backward, update. m may be less than batch_size: x [m, inputs],
  * y [m, outputs], weight [m] or NULL, as they are used once, 1/m sum w L. With accumulate, m is up to accumulate x batch_size, taken
- * batch_size rows at a time. J may be NULL. BP_DIVERGED: a loss that is not finite
- * has not been used for an update. */
+ * batch_size rows at a time. J may be NULL. BP_DIVERGED: a loss that is not finite has not been used for an update. */
 BP_API bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight, double *J,
                                  bp_error *error);
 
@@ -809,9 +811,9 @@ BP_API uint32_t bp_machine_threads(char *reason, size_t capacity);
  *              d_x [m, inputs] gets dL/dx of each example; may be NULL. A second backward replaces the first.
  *   gradient   dJ/dW [k, n] and dJ/db [n] of one layer, read and replaced; either may be NULL
  *   update     clipping, and one step of the optimizer; rate <= 0: the settings' rate and schedule
- * With dropout each forward is a minibatch of its own and draws anew. They are refused with accumulate, which would have to hold what callers can add for themselves by gradient_get and _set.
- * BP_DIVERGED: after loss there is nothing to go back from; after backward the gradient and d_x can be looked at, and the
- * gradient replaced; after update the weights hold what is not finite. */
+ * With dropout each forward is a minibatch of its own and draws anew. They are refused with accumulate, which would have to hold
+ * what callers can add for themselves by gradient_get and _set. BP_DIVERGED: after loss there is nothing to go back from; after
+ * backward the gradient and d_x can be looked at, and the gradient replaced; after update the weights hold what is not finite. */
 BP_API bp_status bp_trainer_forward(bp_trainer *trainer, uint64_t m, const float *x, float *y_hat, bp_error *error);
 BP_API bp_status bp_trainer_loss(bp_trainer *trainer, const float *y, const float *weight, double *J, bp_error *error);
 BP_API bp_status bp_trainer_backward(bp_trainer *trainer, const float *d_y_hat, float *d_x, bp_error *error);
@@ -852,12 +854,12 @@ typedef struct bp_callbacks {
     double pause_seconds;
 } bp_callbacks;
 
-/* Trains for settings.epochs on the training rows, each epoch in an order of its own by seed. With validation examples,
- * metrics follow each epoch, training stops after `patience` epochs without a better one, and the best weights are
- * restored. Goes on where a resumed trainer stands. `encoder` gives the metrics' unit; it, validation, callbacks and result
- * may be NULL. BP_DIVERGED: the network holds the weights of the last epoch's end (the first weights before any), and fit
- * and checkpoint of this trainer are refused from then on. BP_CANCELLED: the network is as far as it came, and
- * bp_trainer_checkpoint can save it exactly; with accumulate a fit stops and pauses between updates alone. *result is written with these two as well. */
+/* Trains for settings.epochs on the training rows, each epoch in an order of its own by seed. With validation examples, metrics
+ * follow each epoch, training stops after `patience` epochs without a better one, and the best weights are restored. Goes on where
+ * a resumed trainer stands. `encoder` gives the metrics' unit; it, validation, callbacks and result may be NULL. BP_DIVERGED: the
+ * network holds the weights of the last epoch's end (the first weights before any), and fit and checkpoint of this trainer are
+ * refused from then on. BP_CANCELLED: the network is as far as it came, and bp_trainer_checkpoint can save it exactly; with
+ * accumulate a fit stops and pauses between updates alone. *result is written with these two as well. */
 BP_API bp_status bp_trainer_fit(bp_trainer *trainer, const bp_encoder *encoder, const bp_examples *training, bp_rows training_rows,
                                 const bp_examples *validation, bp_rows validation_rows, const bp_callbacks *callbacks,
                                 bp_progress *result, bp_error *error);
@@ -870,8 +872,9 @@ BP_API void bp_trainer_cancel(bp_trainer *trainer);
 BP_API bp_status bp_trainer_checkpoint(const bp_trainer *trainer, const char *path, bp_error *error);
 
 /* Takes it up, before bp_trainer_fit; weights that the network had give way to the checkpoint's. BP_INVALID names the first setting
- * that differs; fit refuses other training rows, other validation rows and an encoder of other names, categories or scales. Checkpoints
- * from version 4 on, which the first release writes, can be resumed by it and all later ones; one of a newer version is BP_BAD_FILE. */
+ * that differs; fit refuses other training rows, other validation rows and an encoder of other names, categories or scales.
+ * Checkpoints from version 4 on, which the first release writes, can be resumed by it and all later ones; one of a newer version is
+ * BP_BAD_FILE. */
 BP_API bp_status bp_trainer_resume(bp_trainer *trainer, const char *path, bp_error *error);
 
 /* How steps are computed, and why, as text in the caller's buffer, cut at `capacity`. Returns the length of the whole. */
@@ -893,9 +896,9 @@ typedef struct bp_fold_result {
 } bp_fold_result;
 
 /* Cross-validation: for each fold of bp_dataset_folds a network of its own is trained on the other folds' rows and judged on this
- * one's. Everything is made of the other folds' rows alone: encoder, validation split, early stopping. Each has the bits that it has
- * alone, whatever runs beside it. `settings` are those of bp_trainer_fit, with task and loss by the target where they are auto, and
- * batch_size 0 for all training rows. Folds are trained side by side where that is sooner done than with a team for each, on
+ * one's. Everything is made of the other folds' rows alone: encoder, validation split, early stopping. Each has the bits that it
+ * has alone, whatever runs beside it. `settings` are those of bp_trainer_fit, with task and loss by the target where they are auto,
+ * and batch_size 0 for all training rows. Folds are trained side by side where that is sooner done than with a team for each, on
  * settings.threads (0: as many as the machine gives); the allocator is then called on all of them, and there is an encoded copy of
  * the data for each. result [folds]. The error of a fold begins with "fold 2 of 5:". */
 BP_API bp_status bp_cross_validate(const bp_dataset *dataset, const bp_settings *settings, uint32_t folds,
@@ -933,8 +936,9 @@ typedef struct bp_trial {
  * are. The others draw by seed what bp_settings_set has not been given: hidden (1 to 3 layers of 16 ... 256 units), learning_rate
  * (the optimizer's own / 10 ... * 10), weight_decay (0, 1e-6 ... 1e-2) and dropout (0 ... 0.5). The network is to the bit what
  * training with its settings alone gives. Trials are trained side by side as the folds of bp_cross_validate are; at most a third of
- * them, or one, and one more for each thread have a network and a trainer at a time. A trial that diverges is out; where all do that
- * are in the last rung, the best of those that were out before trains as long in their place, and so on. BP_DIVERGED: all have.
+ * them, or one, and one more for each thread have a network and a trainer at a time. A trial that diverges is out; where all do
+ * that are in the last rung, the best of those that were out before trains as long in their place, and so on. BP_DIVERGED: all
+ * have.
  *
  *   result  [trials], best first, those that have diverged last
  *   best    the winner's settings, with task, loss, and batch size as they were used; with patience 0, metric is auto */
