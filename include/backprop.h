@@ -519,8 +519,8 @@ typedef struct bp_encoder_info {
 BP_API bp_status bp_encoder_fit(const bp_dataset *dataset, bp_rows rows, const bp_settings *settings, const bp_allocator *allocator,
                                 bp_encoder **result, bp_error *error);
 
-/* An upper limit on the threads that apply it; 0: as many as the machine gives. As the settings said after fitting, 1 after loading.
- * The bits are the same. */
+/* An upper limit on the threads that apply it; 0: as many as the machine gives. As the settings said after fitting, 1 after
+ * loading. The bits are the same. */
 BP_API void bp_encoder_set_threads(bp_encoder *encoder, uint32_t threads);
 
 BP_API void bp_encoder_describe(const bp_encoder *encoder, bp_encoder_info *info);
@@ -769,8 +769,8 @@ BP_API bp_status bp_trainer_create(bp_network *network, const bp_settings *setti
 BP_API void bp_trainer_free(bp_trainer *trainer);
 
 /* One step on a minibatch of the caller's: forward, loss, backward, update. m may be less than batch_size: x [m, inputs],
- * y [m, outputs], weight [m] or NULL, as they are used once, 1/m sum w L. With accumulate, m is up to accumulate x batch_size, taken
- * batch_size rows at a time. J may be NULL. BP_DIVERGED: a loss that is not finite has not been used for an update. */
+ * y [m, outputs], weight [m] or NULL, as they are used once, 1/m sum w L. With accumulate, m is up to accumulate x batch_size,
+ * taken batch_size rows at a time. J may be NULL. BP_DIVERGED: a loss that is not finite has not been used for an update. */
 BP_API bp_status bp_trainer_step(bp_trainer *trainer, uint64_t m, const float *x, const float *y, const float *weight, double *J,
                                  bp_error *error);
 

@@ -54,10 +54,8 @@ static int refuse_kept(const prediction *p, const char *name, size_t length)
     char own[200];
 
     snprintf(own, sizeof own, "%.*s", (int)bp_size_min(length, sizeof own - 1), name);
-    for (uint64_t i = 0; bp_dataset_column(p->subject.dataset, i, &info, NULL) == BP_OK; i++) {
-        const char *pair[] = {nearest ? nearest : info.name, info.name};
-        nearest = bp_nearest_name(own, pair, 2);
-    }
+    for (uint64_t i = 0; bp_dataset_column(p->subject.dataset, i, &info, NULL) == BP_OK; i++)
+        nearest = bp_nearer_name(own, nearest, info.name);
     return bp_say_usage(p->arguments->command, "--keep: no column is named '%s'%s%s%s", own, nearest ? "; did you mean '" : "",
                         nearest ? nearest : "", nearest ? "'?" : "");
 }

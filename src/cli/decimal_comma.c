@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "data_kind.h"
+
 #define LOOKED_AT 100
 
 /* Digits, perhaps with a sign in front; -1 otherwise, 1 where a comma and more digits follow, else 0. */
@@ -17,18 +19,31 @@ static int judge(const char *text)
     return fraction && !digits[whole + 1 + fraction] ? 1 : -1;
 }
 
-bool bp_has_decimal_commas(const bp_dataset *dataset, uint64_t column)
+static bool is_listed(const char *name, const char *list)
+{
+    for (size_t length; *list; list += length + (list[length] == ',')) {
+        length = strcspn(list, ",");
+        if (strlen(name) == length && memcmp(name, list, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *bp_decimal_comma(const bp_arguments *arguments, const bp_dataset *dataset, uint64_t column)
 {
     bp_column_info info;
-    bool found = false;
+    const char *found = NULL;
 
-    if (bp_dataset_column(dataset, column, &info, NULL) != BP_OK || !info.categorical)
-        return false;
+    if (bp_dataset_column(dataset, column, &info, NULL) != BP_OK || !info.categorical ||
+        bp_data_kind_of(arguments->operands[0]) != BP_DATA_CSV || is_listed(info.name, arguments->settings.categorical))
+        return NULL;
     for (uint64_t i = 0; i < info.categories && i < LOOKED_AT; i++) {
-        int answer = judge(bp_dataset_category(dataset, column, i));
+        const char *category = bp_dataset_category(dataset, column, i);
+        int answer = judge(category);
         if (answer < 0)
-            return false;
-        found = found || answer;
+            return NULL;
+        if (answer && !found)
+            found = category;
     }
     return found;
 }

@@ -12,6 +12,7 @@
 #include "shown.h"
 
 typedef struct material {
+    const bp_arguments *arguments;
     bp_dataset *dataset;
     uint64_t columns;
     bp_column_summary *summaries; /* [columns] */
@@ -129,7 +130,7 @@ static void print_remarks(const material *m, uint64_t index, const bp_column_inf
         printf("; %llu missing", (unsigned long long)summary->missing);
     if (summary->constant)
         printf(rows == summary->missing ? "; nothing but missing values" : "; the same in every row");
-    else if (bp_has_decimal_commas(m->dataset, index))
+    else if (bp_decimal_comma(m->arguments, m->dataset, index))
         printf("; if these are numbers: --decimal comma");
     else if (summary->unique && info->role == 0)
         printf("; differs in every row: if it only names them, --ignore-columns");
@@ -191,8 +192,9 @@ static bool has_target(const bp_dataset *dataset)
     return false;
 }
 
-static int look(const bp_arguments *arguments, material *m)
+static int look(material *m)
 {
+    const bp_arguments *arguments = m->arguments;
     bp_error error;
 
     m->columns = bp_dataset_columns(m->dataset);
@@ -216,7 +218,7 @@ static int look(const bp_arguments *arguments, material *m)
 
 int bp_info_data(const bp_arguments *arguments)
 {
-    material m = {.columns = 0};
+    material m = {.arguments = arguments};
     bp_error error;
     int code;
 
@@ -224,7 +226,7 @@ int bp_info_data(const bp_arguments *arguments)
         return bp_say_usage(arguments->command, "--pytorch is for models");
     if (bp_dataset_read(arguments->operands[0], &arguments->settings, BP_NEED_NAMES, NULL, &m.dataset, &error) != BP_OK)
         return bp_say_input_error(arguments, &error);
-    code = look(arguments, &m);
+    code = look(&m);
     if (code == BP_EXIT_DONE && arguments->option[BP_OPTION_JSON])
         code = print_json(&m);
     else if (code == BP_EXIT_DONE)

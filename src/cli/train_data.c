@@ -78,13 +78,13 @@ static void mention_commas(const bp_train *train)
 {
     const bp_dataset *dataset = train->training.dataset;
     bp_column_info info;
+    const char *text;
 
     if (train->arguments->option[BP_OPTION_QUIET])
         return;
     for (uint64_t i = 0; bp_dataset_column(dataset, i, &info, NULL) == BP_OK; i++)
-        if (info.role <= 2 && bp_has_decimal_commas(dataset, i)) {
-            bp_say("column \"%s\" is taken as text, such as '%s'; if these are numbers: --decimal comma", info.name,
-                   bp_dataset_category(dataset, i, 0));
+        if (info.role <= 2 && (text = bp_decimal_comma(train->arguments, dataset, i))) {
+            bp_say("column \"%s\" is taken as text, such as '%s'; if these are numbers: --decimal comma", info.name, text);
             return;
         }
 }

@@ -45,3 +45,9 @@ const char *bp_nearest_name(const char *word, const char *const *names, size_t c
     }
     return nearest;
 }
+
+const char *bp_nearer_name(const char *word, const char *nearest, const char *name)
+{
+    const char *pair[] = {nearest ? nearest : name, name};
+    return bp_nearest_name(word, pair, 2);
+}

@@ -9,4 +9,7 @@
 /* The one of `names` [count] that a slip or two would turn into `word`; NULL where none is near. */
 const char *bp_nearest_name(const char *word, const char *const *names, size_t count);
 
+/* The same for names that come one by one: the nearer one of `nearest`, NULL at first, and `name`; NULL where neither is near. */
+const char *bp_nearer_name(const char *word, const char *nearest, const char *name);
+
 #endif

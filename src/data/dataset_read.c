@@ -48,10 +48,8 @@ static const char *nearest_column(const bp_dataset *dataset, const char *name)
 {
     const char *nearest = NULL;
 
-    for (size_t i = 0; i < dataset->column_count; i++) {
-        const char *pair[] = {nearest ? nearest : dataset->columns[i].name, dataset->columns[i].name};
-        nearest = bp_nearest_name(name, pair, 2);
-    }
+    for (size_t i = 0; i < dataset->column_count; i++)
+        nearest = bp_nearer_name(name, nearest, dataset->columns[i].name);
     return nearest;
 }
 

@@ -175,10 +175,13 @@ Test(table, numbers_with_a_decimal_comma_are_not_taken_for_text_in_silence)
 {
     write_text("a.csv", "x;n;y\n0,5;1;1,5\n-1,25;2;2\n+2,0;3;3,5\n4;4;4,5\n0,75;a;5,5\n");
     cr_assert(strstr(run_program(0, "info a.csv")->out, "if these are numbers: --decimal comma"));
-    cr_assert(
-        strstr(run_program(0, "train a.csv --target y --validation-split 0 --epochs 1")->err, "column \"x\" is taken as text"));
+    cr_assert(strstr(run_program(0, "train a.csv --target y --validation-split 0 --epochs 1")->err,
+                     "\"x\" is taken as text, such as '+2,0'"));
     cr_assert(
         !strstr(run_program(0, "train a.csv --target y --decimal comma --validation-split 0 --epochs 1")->err, "taken as text"));
+    cr_assert(!strstr(run_program(0, "info a.csv --categorical n,x,y")->out, "--decimal"));
+    run_program(0, "pack a.csv -o a.bpd");
+    cr_assert(!strstr(run_program(0, "info a.bpd")->out, "--decimal"), "which belongs to packing");
     write_text("b.csv", "x;y\n0,5,1;1\n1,5;2\n");
     cr_assert(!strstr(run_program(0, "info b.csv")->out, "--decimal"));
 }
