@@ -31,7 +31,8 @@ static int run(bp_arguments *arguments)
     if (bp_pack(arguments->operands[0], &arguments->settings, path, NULL, &packed, &error) != BP_OK)
         return packed.rows && error.status == BP_IO ? bp_say_error(arguments, &error) : bp_say_input_error(arguments, &error);
     if (!arguments->option[BP_OPTION_QUIET])
-        bp_say("%s: %llu rows, %llu columns", path, (unsigned long long)packed.rows, (unsigned long long)packed.columns);
+        bp_say("%s: %llu row%s, %llu column%s", path, (unsigned long long)packed.rows, packed.rows == 1 ? "" : "s",
+               (unsigned long long)packed.columns, packed.columns == 1 ? "" : "s");
     return code;
 }
 

@@ -158,9 +158,13 @@ static void print_column(const material *m, uint64_t index)
 
 static void print_text(const material *m)
 {
-    printf("%llu rows, %llu columns\n", (unsigned long long)bp_dataset_rows(m->dataset), (unsigned long long)m->columns);
-    if (bp_dataset_skipped(m->dataset))
-        printf("%llu more rows are left out, since their target is missing\n", (unsigned long long)bp_dataset_skipped(m->dataset));
+    uint64_t rows = bp_dataset_rows(m->dataset), skipped = bp_dataset_skipped(m->dataset);
+
+    printf("%llu row%s, %llu column%s\n", (unsigned long long)rows, rows == 1 ? "" : "s", (unsigned long long)m->columns,
+           m->columns == 1 ? "" : "s");
+    if (skipped)
+        printf("%llu more row%s left out, since the target is missing\n", (unsigned long long)skipped,
+               skipped == 1 ? " is" : "s are");
     for (uint64_t i = 0; i < m->columns; i++) {
         if (m->columns <= COLUMNS_SHOWN || i < COLUMNS_SHOWN - 10 || i >= m->columns - 10) /* the last may be targets */
             print_column(m, i);

@@ -86,6 +86,12 @@ bp_status bp_file_open_read(const char *path, int *fd, uint64_t *size, bp_error 
     return BP_OK;
 }
 
+bool bp_file_is_regular(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const char *path, bp_error *error)
 {
     size_t done = 0;

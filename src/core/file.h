@@ -52,6 +52,9 @@ bp_status bp_file_read(int fd, void *buffer, size_t size, size_t *got, const cha
 /* All `size` bytes from `offset` on; the file's own offset stays. BP_BAD_FILE where the file ends before. Any thread. */
 bp_status bp_file_read_at(int fd, uint64_t offset, void *buffer, size_t size, const char *path, bp_error *error);
 
+/* Whether it can be read twice, as a pipe cannot; asked without opening it. */
+bool bp_file_is_regular(const char *path);
+
 /* Says that `size` bytes from `offset` on will be read soon: the system reads them meanwhile, where it does. */
 void bp_file_will_need(int fd, uint64_t offset, uint64_t size);
 

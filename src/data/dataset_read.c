@@ -172,6 +172,8 @@ bp_status bp_dataset_read(const char *path, const bp_settings *settings, int nee
     bp_settings full;
     bp_dataset *dataset;
 
+    if (need < BP_NEED_TARGET || need > BP_NEED_NAMES)
+        return bp_fail(error, BP_INVALID, "%s: need %d is no bp_need", path, need);
     bp_settings_complete(settings, &full);
     BP_TRY(read_by_name(path, &full, (bp_need)need, allocator, &dataset, error));
     bp_status status = bp_dataset_set_roles(dataset, &full, (bp_need)need, error);

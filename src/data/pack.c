@@ -5,6 +5,7 @@
 #include "csv.h"
 #include "dataset_read.h"
 #include "error.h"
+#include "file.h"
 #include "float_state.h"
 #include "npy_parts.h"
 #include "reader.h"
@@ -137,7 +138,7 @@ bp_status bp_pack(const char *data, const bp_settings *settings, const char *pat
 
     bp_settings_complete(settings, &full);
     bool skips = full.missing_targets == BP_MISSING_TARGETS_SKIP;
-    if (!skips && bp_text_ends_with(data, bp_stream_plain_length(data), ".npy"))
+    if (!skips && bp_text_ends_with(data, bp_stream_plain_length(data), ".npy") && bp_file_is_regular(data))
         return bp_pack_npy(data, &full, WINDOW, path, allocator, result, error);
     if (skips || !bp_reader_is_csv(data, &separator))
         return pack_whole(data, &full, path, allocator, result, error);

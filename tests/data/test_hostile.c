@@ -345,3 +345,15 @@ Test(hostile, an_encoder_has_as_many_classes_as_there_may_be)
     cr_assert_eq(read_classes(BP_CLASSES_MAX), BP_OK);
     cr_assert_eq(read_classes(BP_CLASSES_MAX + 1), BP_BAD_FILE);
 }
+
+Test(hostile, a_need_that_there_is_not_is_refused)
+{
+    bp_dataset *dataset;
+    bp_error error;
+
+    scratch_write("a.csv", "x,y\n1,2\n3,4\n", 12);
+    for (int need = -1; need <= 3; need += 4) {
+        cr_assert_eq(bp_dataset_read("a.csv", with("target", "y", NULL), need, NULL, &dataset, &error), BP_INVALID);
+        cr_assert(strstr(error.text, "is no bp_need"), "%s", error.text);
+    }
+}

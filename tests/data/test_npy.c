@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "dataset.h"
 #include "helper_data.h"
@@ -248,6 +249,23 @@ Test(npy, is_packed_in_parts_as_it_is_whole)
     expect_same_pack("i8", with(NULL));
     write_long("|u1", 1, NULL);
     expect_same_pack("u1", with(NULL));
+}
+
+/* It can be read once. */
+Test(npy, is_packed_out_of_a_pipe)
+{
+    size_t size, other;
+    bp_error error;
+
+    write_long("<f8", 8, NULL);
+    cr_assert_eq(bp_pack("x.npy", with(NULL), "whole.bpd", NULL, NULL, &error), BP_OK, "%s", error.text);
+    cr_assert_eq(mkfifo("pipe.npy", 0600), 0);
+    cr_assert_eq(system("cat x.npy >pipe.npy &"), 0);
+    cr_assert_eq(bp_pack("pipe.npy", with(NULL), "pipe.bpd", NULL, NULL, &error), BP_OK, "%s", error.text);
+    unsigned char *whole = scratch_read("whole.bpd", &size), *piped = scratch_read("pipe.bpd", &other);
+    cr_assert(size == other && memcmp(whole, piped, size) == 0);
+    free(whole);
+    free(piped);
 }
 
 static void refuse_parts(bp_status wanted, const char *text)

@@ -80,7 +80,7 @@ static void read_files(void)
 
     bp_settings_init(&settings, sizeof settings);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (bp_dataset_read(names[i], &settings, 1, NULL, &dataset, &error))
+        if (bp_dataset_read(names[i], &settings, BP_NEED_NOTHING, NULL, &dataset, &error))
             fprintf(refused, "%d %s\n", (int)error.status, error.text);
     if (bp_pack("a.csv", &settings, "b.bpd", NULL, NULL, &error))
         fprintf(refused, "%d %s\n", (int)error.status, error.text);
@@ -102,7 +102,7 @@ int main(void)
     check(bp_dataset_pack(lent, "data.bpd", &error), &error);
     bp_dataset_free(lent);
     bp_settings_init(&settings, sizeof settings);
-    check(bp_dataset_read("data.bpd", &settings, 0, NULL, &read, &error), &error);
+    check(bp_dataset_read("data.bpd", &settings, BP_NEED_TARGET, NULL, &read, &error), &error);
     train(read, "read.safetensors");
     bp_dataset_free(read);
     read_files();
