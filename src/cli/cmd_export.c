@@ -31,8 +31,9 @@ static int run(bp_arguments *arguments)
     if (code != BP_EXIT_DONE)
         return code;
     if (!path)
-        return bp_say_usage(arguments->command,
-                            "--output FILE is needed; the end of its name says what the model becomes: .c, .npz, .onnx or .safetensors");
+        return bp_say_usage(
+            arguments->command,
+            "--output FILE is needed; the end of its name says what the model becomes: .c, .npz, .onnx or .safetensors");
     if (arguments->option[BP_OPTION_NAME] && (!suffix || strcmp(suffix, ".c") != 0))
         return bp_say_usage(arguments->command, "--name is for C source alone, and %s is none", path);
     return export(arguments, path);
@@ -42,4 +43,5 @@ static const char *const settings[] = {NULL};
 static const bp_option_id options[] = {BP_OPTION_OUTPUT_EXPORT, BP_OPTION_NAME, BP_OPTION_CONFIG, BP_OPTION_HELP, BP_OPTIONS};
 
 const bp_command bp_command_export = {
-    "export", "MODEL -o FILE", "the model as C source, as NumPy arrays, as ONNX, or another copy of it", 1, 1, settings, options, run};
+    "export", "MODEL -o FILE", "the model as C source, as NumPy arrays, as ONNX, or another copy of it", 1, 1, settings, options,
+    run};

@@ -57,7 +57,8 @@ typedef struct bp_train {
 
 /* ---- train_data.c */
 
-/* Reads the training and validation files, splits, encodes, and settles task and batch size. With --from the network is there too. */
+/* Reads the training and validation files, splits, encodes, and settles task and batch size. With --from the network is there
+ * too. */
 int bp_train_read(bp_train *train);
 
 /* Reads and encodes another file of examples. */

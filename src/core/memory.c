@@ -9,8 +9,8 @@
 #include "error.h"
 #include "size.h"
 
-/* Large blocks lie in huge pages where the system has some to give: matrices of 2,048 x 2,048 are products 4 % faster, 1,024 x 1,024
- * 1 %, since a second-level TLB of 2,048 entries reaches over 8 MiB of small pages. */
+/* Large blocks lie in huge pages where the system has some to give: matrices of 2,048 x 2,048 are products 4 % faster, 1,024 x
+ * 1,024 1 %, since a second-level TLB of 2,048 entries reaches over 8 MiB of small pages. */
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_FROM (4 * HUGE_PAGE)
 

@@ -40,8 +40,8 @@ typedef struct bp_arena {
 /* The next view of count * size bytes; NULL while measuring. */
 void *bp_arena_take(bp_arena *arena, size_t count, size_t size);
 
-/* Between the two walks: a block of as many bytes as were measured, which the arena begins anew in. NULL where they overflowed or were
- * refused; *size tells how many they were, for the message and for bp_release. */
+/* Between the two walks: a block of as many bytes as were measured, which the arena begins anew in. NULL where they overflowed or
+ * were refused; *size tells how many they were, for the message and for bp_release. */
 void *bp_arena_commit(bp_arena *arena, const bp_allocator *allocator, size_t *size);
 void *bp_arena_commit_zeroed(bp_arena *arena, const bp_allocator *allocator, size_t *size);
 

@@ -25,7 +25,8 @@ static inline size_t bp_size_round_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-/* The length of nearly equal parts of `count`, none above `most`, at multiples of `grain`; `grain` where there is nothing to cut. */
+/* The length of nearly equal parts of `count`, none above `most`, at multiples of `grain`; `grain` where there is nothing to
+ * cut. */
 static inline size_t bp_size_part(size_t count, size_t most, size_t grain)
 {
     size_t parts = (count + most - 1) / most;

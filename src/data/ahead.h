@@ -3,8 +3,8 @@
  *      chosen rows   7 2 0 5 | 12 9 | 3 1      here with blocks of 8: the blocks 0, 1, 0
  *      buffers       [ handed out | read, checked | being read ]      the reader waits where none is free
  *
- * Where the caller's threads have all cores, a thread beside them would make the whole team wait for the member whose core it takes:
- * then it only asks the system for blocks, and the team reads what has been handed out.
+ * Where the caller's threads have all cores, a thread beside them would make the whole team wait for the member whose core it
+ * takes: then it only asks the system for blocks, and the team reads what has been handed out.
  *
  * The thread lives from begin to end, which are inside one call of the library; signals are blocked in it.
  *
@@ -37,8 +37,8 @@ bp_status bp_ahead_begin(bp_ahead *ahead, bp_rows rows, uint64_t first, bp_error
 /* The next block; the one before it is given back. What went wrong in reading it is told here. */
 bp_status bp_ahead_next(bp_ahead *ahead, bp_ahead_block *result, bp_error *error);
 
-/* Stops reading; may be called twice. In a child of fork, which has no such thread, nothing is left to stop, and the caller asks for
- * no more blocks. */
+/* Stops reading; may be called twice. In a child of fork, which has no such thread, nothing is left to stop, and the caller asks
+ * for no more blocks. */
 void bp_ahead_end(bp_ahead *ahead);
 
 /* Ends, too. */

@@ -35,8 +35,8 @@ bp_status bp_bpd_open(const char *path, const bp_allocator *allocator, bp_datase
 bp_status bp_bpd_read(const char *path, const bp_settings *settings, const bp_allocator *allocator, bp_dataset **result,
                       bp_error *error);
 
-/* Where a data set is not in memory, its targets, weights and groups (settings.group) are from now on: splitting and metrics look at
- * them. Others' data stay NULL. */
+/* Where a data set is not in memory, its targets, weights and groups (settings.group) are from now on: splitting and metrics look
+ * at them. Others' data stay NULL. */
 bp_status bp_bpd_fetch(bp_dataset *dataset, const bp_settings *settings, bp_error *error);
 
 uint64_t bp_bpd_blocks(const bp_bpd *bpd);

@@ -1,5 +1,5 @@
-/* Reading a .bpd file as a data set. Whole in memory, numbers that many columns of one type hold lie row by row, as they do in the files of matrices,
- * so that bytes can serve as they are; other columns lie alone.
+/* Reading a .bpd file as a data set. Whole in memory, numbers that many columns of one type hold lie row by row, as they do in the
+ * files of matrices, so that bytes can serve as they are; other columns lie alone.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>

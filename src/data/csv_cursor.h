@@ -24,8 +24,8 @@ typedef struct bp_csv_cursor {
     uint64_t more_lines; /* line ends in the row's quoted fields so far */
 } bp_csv_cursor;
 
-/* Whether a field ends at `at`: at a separator, LF, or CR before LF. A CR that is the text's last byte stands before the line end behind
- * it: a line end cut short, as pandas takes it. Elsewhere a CR alone ends nothing, as in RFC 4180. */
+/* Whether a field ends at `at`: at a separator, LF, or CR before LF. A CR that is the text's last byte stands before the line end
+ * behind it: a line end cut short, as pandas takes it. Elsewhere a CR alone ends nothing, as in RFC 4180. */
 static inline bool bp_csv_ends_field(const bp_csv_cursor *cursor, const char *at)
 {
     return *at == cursor->separator || *at == '\n' || (*at == '\r' && at[1] == '\n');

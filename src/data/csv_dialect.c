@@ -1,5 +1,5 @@
-/* The separator is found so: of tab, ';', '|' and ',' the first that stands equally often, and at least once, in each of the
- * first records, up to 100 of them, as far as they end within the first 64 KiB; places inside quotes do not count. In that order, since
+/* The separator is found so: of tab, ';', '|' and ',' the first that stands equally often, and at least once, in each of the first
+ * records, up to 100 of them, as far as they end within the first 64 KiB; places inside quotes do not count. In that order, since
  * commas stand in numbers and sentences, the others hardly ever. Where none fits it is ',', with a decimal comma ';'.
  *
  * SPDX-License-Identifier: Apache-2.0 */

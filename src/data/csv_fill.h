@@ -3,9 +3,9 @@
  *      every field that is not missing is a number        numbers: f32 where it holds all of them exactly, else f64
  *      any other text, or the column is told to be so     categories
  *
- * What a column is follows from a look at some segments. Where a later field does not fit, the column's storage is thrown away and the
- * text is read again for the columns that were mistaken, until all fit: f32, then f64, then categories. So the type is that of all
- * fields, whatever was looked at, and memory holds the columns and one segment for each thread.
+ * What a column is follows from a look at some segments. Where a later field does not fit, the column's storage is thrown away and
+ * the text is read again for the columns that were mistaken, until all fit: f32, then f64, then categories. So the type is that of
+ * all fields, whatever was looked at, and memory holds the columns and one segment for each thread.
  *
  * The columns need not be there for all rows at once. By a smaller window the same passes overwrite one storage again and again, so
  * that types and categories come out, and no data; these a last pass gives, window by window:
@@ -29,8 +29,8 @@ typedef struct bp_csv_table {
     uint64_t window; /* rows that columns hold at once: all, or at least a segment's and what bp_csv_pour keeps */
 } bp_csv_table;
 
-/* Fills type, data and categories of the data set's columns, and the lines of its rows; data and lines stay NULL where the window is
- * less than all rows. Columns that are marked categorical already stay so. BP_BAD_FILE with the first line that is damaged. */
+/* Fills type, data and categories of the data set's columns, and the lines of its rows; data and lines stay NULL where the window
+ * is less than all rows. Columns that are marked categorical already stay so. BP_BAD_FILE with the first line that is damaged. */
 bp_status bp_csv_fill(bp_dataset *dataset, const bp_csv_table *table, bp_error *error);
 
 typedef struct bp_csv_sink {
@@ -39,7 +39,8 @@ typedef struct bp_csv_sink {
     void *context;
 } bp_csv_sink;
 
-/* Gives all rows of a data set that bp_csv_fill left without data, in order. BP_BAD_FILE where the text is no more what it was then. */
+/* Gives all rows of a data set that bp_csv_fill left without data, in order. BP_BAD_FILE where the text is no more what it was
+ * then. */
 bp_status bp_csv_pour(bp_dataset *dataset, const bp_csv_table *table, const bp_csv_sink *sink, bp_error *error);
 
 #endif

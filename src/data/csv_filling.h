@@ -35,8 +35,8 @@ size_t bp_csv_filling_column_bytes(const bp_csv_filling *f, size_t column);
 void bp_csv_filling_drop_column(bp_csv_filling *f, size_t column);
 void bp_csv_filling_drop_sets(bp_csv_filling *f);
 
-/* The segments from `first` on whose rows the storage holds, behind `held` ones: they go there. BP_BAD_FILE with the first line that
- * is damaged. *end: the segment behind them. */
+/* The segments from `first` on whose rows the storage holds, behind `held` ones: they go there. BP_BAD_FILE with the first line
+ * that is damaged. *end: the segment behind them. */
 bp_status bp_csv_filling_take_window(bp_csv_filling *f, size_t first, uint64_t held, size_t *end, bp_error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /* All workers through segments of a text, once.
  *
- * A worker takes the next segment when it is done with one. Where a set of categories is full the team stops, the set is widened on the
- * calling thread, and the segment is taken again by whoever comes first.
+ * A worker takes the next segment when it is done with one. Where a set of categories is full the team stops, the set is widened on
+ * the calling thread, and the segment is taken again by whoever comes first.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_CSV_PASS_H

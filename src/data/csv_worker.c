@@ -123,8 +123,8 @@ static inline bool take_number(bp_csv_worker *w, size_t column, uint64_t row)
     return true;
 }
 
-/* Numbers that stand there as they are, separators behind them: most of a table. Returns the column of the first field that is none,
- * or the last one; the loop has nothing in memory but the fields and where they go. */
+/* Numbers that stand there as they are, separators behind them: most of a table. Returns the column of the first field that is
+ * none, or the last one; the loop has nothing in memory but the fields and where they go. */
 static size_t take_numbers(bp_csv_worker *w, uint64_t row)
 {
     const char *const begin = w->cursor.at, *at = begin, *end;

@@ -16,8 +16,8 @@ struct bp_entries {
 /* The value in the row and the column of that place; 0 where there is no entry. */
 double bp_entries_number(const bp_entries *entries, uint64_t row, uint32_t place);
 
-/* Room for the largest magnitudes of a data set's columns, [column_count], all 0. Columns that are mostly 0 stay so: they are divided
- * by their largest magnitude, and never centred; BP_INVALID for a scale that centres. */
+/* Room for the largest magnitudes of a data set's columns, [column_count], all 0. Columns that are mostly 0 stay so: they are
+ * divided by their largest magnitude, and never centred; BP_INVALID for a scale that centres. */
 bp_status bp_entries_begin(const bp_dataset *dataset, bp_scale scale, const bp_allocator *allocator, double **result,
                            bp_error *error);
 

@@ -11,8 +11,8 @@
 
 #define NOWHERE UINT64_MAX
 
-/* A segment has room for this and one block at least: with what is read and written around it, it stays in a second-level cache (100
- * inputs on one thread: an epoch takes 1.14 times as long as in memory, with four times the room 1.25). */
+/* A segment has room for this and one block at least: with what is read and written around it, it stays in a second-level cache
+ * (100 inputs on one thread: an epoch takes 1.14 times as long as in memory, with four times the room 1.25). */
 #define ROOM ((uint64_t)2 << 20)
 
 /* ---------------------------------------------------------------------------------------------------------------- making */

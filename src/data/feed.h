@@ -30,7 +30,8 @@ typedef struct bp_feed {
     size_t bytes;
 } bp_feed;
 
-/* Segments of at least so many rows, encoded by so many threads, which also read where no core is left for another. `from` is borrowed. */
+/* Segments of at least so many rows, encoded by so many threads, which also read where no core is left for another. `from` is
+ * borrowed. */
 bp_status bp_feed_create(const bp_examples *from, uint64_t least, unsigned threads, const bp_allocator *allocator, bp_feed **result,
                          bp_error *error);
 

@@ -59,8 +59,8 @@ static bp_status read_exactly(bp_stream *stream, const char *path, size_t at, un
     return BP_OK;
 }
 
-/* Rows, columns and bytes out of the sizes of the dimensions, none of which is believed yet. Nothing overflows: a size is below 2^32,
- * columns are 2^24 at most before the next size multiplies them, and an element has 8 bytes at most. */
+/* Rows, columns and bytes out of the sizes of the dimensions, none of which is believed yet. Nothing overflows: a size is below
+ * 2^32, columns are 2^24 at most before the next size multiplies them, and an element has 8 bytes at most. */
 static bp_status multiply_sizes(const char *path, const unsigned char *sizes, size_t dimensions, idx_header *header,
                                 bp_error *error)
 {

@@ -14,7 +14,8 @@
 #include "stream.h"
 #include "text.h"
 
-/* Bytes: 500 MB of text in 1.66 s, and in 1.61 s through memory (2 threads, medians of 4), which saves a pass and touches more pages. */
+/* Bytes: 500 MB of text in 1.66 s, and in 1.61 s through memory (2 threads, medians of 4), which saves a pass and touches more
+ * pages. */
 #define WINDOW ((uint64_t)64 << 20)
 
 static uint64_t longest_segment(const bp_csv_survey *survey)

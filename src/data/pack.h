@@ -6,8 +6,8 @@
 
 #include "dataset.h"
 
-/* bp_pack of a CSV file, by chunks and windows of other sizes: they change no byte. `bytes`: of all columns' data at once, at least a
- * block of rows. */
+/* bp_pack of a CSV file, by chunks and windows of other sizes: they change no byte. `bytes`: of all columns' data at once, at least
+ * a block of rows. */
 bp_status bp_pack_csv(const char *data, char separator, const bp_settings *settings, size_t chunk, uint64_t bytes, const char *path,
                       const bp_allocator *allocator, bp_pack_counts *result, bp_error *error);
 

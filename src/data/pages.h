@@ -28,8 +28,8 @@ bp_status bp_pages_again(const bp_pages *pages, const bp_allocator *allocator, b
 bp_status bp_pages_apply(const bp_encoder *encoder, const bp_dataset *file, bool with_targets, const bp_allocator *allocator,
                          bp_examples **result, bp_error *error);
 
-/* Encodes rows begin ... end - 1, BP_WRITE_ROWS at most, of the block that the window shows, row begin + i to rows[i] [inputs]. In a
- * state that keeps subnormals. */
+/* Encodes rows begin ... end - 1, BP_WRITE_ROWS at most, of the block that the window shows, row begin + i to rows[i] [inputs]. In
+ * a state that keeps subnormals. */
 bp_status bp_pages_write(const bp_pages *pages, uint64_t begin, uint64_t end, float *const *rows, bp_error *error);
 
 /* One row of the file to x [inputs]. */

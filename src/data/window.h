@@ -20,8 +20,8 @@ void bp_window_show(bp_window *window, uint64_t number, const void *bytes);
 /* Takes rows of one block: `rows` of `block`; rows.count counts. */
 typedef bp_status bp_window_taker(void *context, const bp_dataset *block, bp_rows rows, bp_error *error);
 
-/* Hands the chosen rows of a data set to `take`: all at once where it is in memory, else block after block; they have to ascend then.
- * rows.count counts. */
+/* Hands the chosen rows of a data set to `take`: all at once where it is in memory, else block after block; they have to ascend
+ * then. rows.count counts. */
 bp_status bp_window_walk(const bp_dataset *dataset, bp_rows rows, bp_window_taker *take, void *context, bp_error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /* The model file's names, shared by the file that writes it and the one that reads it; docs/model-format.md tells all.
  *
- * Tensors are named as in the equal torch.nn.Sequential: Linear, activation, dropout, Linear, ... An identity is no module there, and no
- * dropout neither.
+ * Tensors are named as in the equal torch.nn.Sequential: Linear, activation, dropout, Linear, ... An identity is no module there,
+ * and no dropout neither.
  *
  *      784-512-10, relu:      0.weight [512, 784]   0.bias [512]   2.weight [10, 512]   2.bias [10]
  *      the same, identity:    0.weight              0.bias         1.weight             1.bias

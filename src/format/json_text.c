@@ -9,16 +9,18 @@
 /* What jansson makes of a header, and once more. Where it is refused in the middle of a number, jansson 2.14 ends the process. */
 #define ROOM_TIMES 16
 
+/* Of a text that is there, so that many bytes can be counted. */
 static bool has_room(size_t size)
 {
     bp_allocator usual = bp_allocator_or_default(NULL); /* where jansson's own comes from */
-    void *room = bp_allocate(&usual, ROOM_TIMES * size); /* the text is there, so that many bytes can be counted */
+    void *room = bp_allocate(&usual, ROOM_TIMES * size);
+
     bp_release(&usual, room, ROOM_TIMES * size);
     return room;
 }
 
-/* Where memory is refused, jansson calls the text wrong, or leaves characters out of it. So it is parsed twice, and both have to come
- * to the same: at 10 ms for a million bytes, twice is still cheap. */
+/* Where memory is refused, jansson calls the text wrong, or leaves characters out of it. So it is parsed twice, and both have to
+ * come to the same: at 10 ms for a million bytes, twice is still cheap. */
 bp_status bp_json_parse(const char *text, size_t size, json_t **root, json_error_t *problem)
 {
     json_error_t other;

@@ -19,8 +19,8 @@ typedef struct bp_quota {
     char reason[BP_QUOTA_REASON]; /* which of the two it was, "cgroup quota of 1.5 CPUs" */
 } bp_quota;
 
-/* CPU c is bit c % 8 of byte c / 8, as little-endian systems have it. Linux is built for at most 8192 CPUs; a mask below the kernel's
- * own size would be refused, a larger one is not. */
+/* CPU c is bit c % 8 of byte c / 8, as little-endian systems have it. Linux is built for at most 8192 CPUs; a mask below the
+ * kernel's own size would be refused, a larger one is not. */
 typedef struct bp_cpu_set {
     uint8_t bits[65536 / 8];
 } bp_cpu_set;

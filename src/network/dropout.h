@@ -1,8 +1,8 @@
 /* Dropout: which activations of hidden layers a minibatch keeps, and what that does to them and to their gradients.
  *
  * Element e = row x w + column of layer i, w its width rounded up to 32, is dropped where word e % 4 of the 128 random bits of
- * (seed, BP_STREAM_DROPOUT, epoch, step, element e / 4 + i 2^56) is below p 2^32; what stays is divided by 1 - p, so that evaluation
- * changes nothing (inverted dropout; Srivastava et al. 2014, as torch.nn.Dropout has it).
+ * (seed, BP_STREAM_DROPOUT, epoch, step, element e / 4 + i 2^56) is below p 2^32; what stays is divided by 1 - p, so that
+ * evaluation changes nothing (inverted dropout; Srivastava et al. 2014, as torch.nn.Dropout has it).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_DROPOUT_H

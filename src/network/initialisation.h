@@ -6,8 +6,8 @@
 
 #include "network.h"
 
-/* W uniform in (-u, u) with u by the settings' scheme and task (see bp_init_scheme), biases 0. The weight at [row, column] of layer l comes from
- * counter (seed, l, row * n + column): equal for every layout in memory. */
+/* W uniform in (-u, u) with u by the settings' scheme and task (see bp_init_scheme), biases 0. The weight at [row, column] of layer
+ * l comes from counter (seed, l, row * n + column): equal for every layout in memory. */
 void bp_initialise(bp_network *network, const bp_settings *settings);
 
 #endif

@@ -75,8 +75,8 @@ static const double bandwidth[LEVELS] = {200, 20, 12, 12};
 #define FORK 600.0
 #define FORK_OF_THREAD 100.0
 
-/* A step's lines that go from core to core one by one, as they are asked for: 32-64-64-1 on two threads was 7 us longer than without,
- * 5-24-41-12-3-3 with 171 rows 6. */
+/* A step's lines that go from core to core one by one, as they are asked for: 32-64-64-1 on two threads was 7 us longer than
+ * without, 5-24-41-12-3-3 with 171 rows 6. */
 #define EXCHANGE 3000.0
 
 /* Rows that a product takes through a layer together, and panels of a that the gradient takes where they have 512 rows (product.c,

@@ -12,8 +12,8 @@
 #include "size.h"
 #include "statistics.h"
 
-/* Sparse rows have the fingerprint of the same rows with their zeros, without a look at each zero: of x in f32, blocks of 64 numbers
- * that are all +0 count, and are not hashed. */
+/* Sparse rows have the fingerprint of the same rows with their zeros, without a look at each zero: of x in f32, blocks of 64
+ * numbers that are all +0 count, and are not hashed. */
 #define BLOCK 64
 
 typedef struct numbers {

@@ -227,7 +227,8 @@ typedef struct pass_work {
     bool over; /* the line has come to its end */
 } pass_work;
 
-/* Weight decay's part of the gradient, and of f: decay / 2 of W's squares. Biases do not decay. `weights` gets W, 0 in b's place. */
+/* Weight decay's part of the gradient, and of f: decay / 2 of W's squares. Biases do not decay. `weights` gets W, 0 in b's
+ * place. */
 static double decay(share *s, float *weights)
 {
     const bp_layout *layout = &s->trainer->network->layout;

@@ -1,5 +1,5 @@
-/* L-BFGS: a direction from the last ten steps by the two-loop recursion, and along it a step that meets the strong Wolfe conditions.
- * Nocedal, Wright: Numerical Optimization (2006), algorithms 7.4 and 7.5.
+/* L-BFGS: a direction from the last ten steps by the two-loop recursion, and along it a step that meets the strong Wolfe
+ * conditions. Nocedal, Wright: Numerical Optimization (2006), algorithms 7.4 and 7.5.
  *
  * One iteration is one epoch of the fit: as many passes over all rows as its line search asks for, each of which leaves the
  * gradient in trainer->gradient. Vectors are flat blocks as in network/layout.h, in f32; products of two are summed in double, in
@@ -56,8 +56,8 @@ void bp_lbfgs_forget(bp_lbfgs *lbfgs);
 /* An iteration begins: parameters move to the first point of a new line, if the gradient where they stand is known. */
 void bp_lbfgs_begin(struct bp_trainer *trainer);
 
-/* A pass has ended, and the fit knows its J; `finite`: that and the gradient are. True where another one is wanted, parameters having moved; else
- * the iteration is over. */
+/* A pass has ended, and the fit knows its J; `finite`: that and the gradient are. True where another one is wanted, parameters
+ * having moved; else the iteration is over. */
 bool bp_lbfgs_take(struct bp_trainer *trainer, bool finite);
 
 #endif

@@ -7,8 +7,8 @@
  *      tiles    each thread: its tiles of the parameters: sum over all shards, 1 / m, update, transposed copy
  *      ------------------------------------------------------------------------------------------------------------ barrier
  *
- * That is the fused step. Where the whole gradient must be there before anything is updated, the step is split (split_step.h): tiles makes
- * its tiles of the gradient, and a third phase updates.
+ * That is the fused step. Where the whole gradient must be there before anything is updated, the step is split (split_step.h):
+ * tiles makes its tiles of the gradient, and a third phase updates.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BP_TRAINER_H

@@ -188,9 +188,8 @@ static bp_status choose_teams(search *all, uint32_t threads, bp_error *error)
             BP_TRY(make_candidate(all, own, error));
         own->takes_a_team = bp_trainer_threads(own->candidate->trainer) > 1;
         bp_load_add(&load, own->candidate, 1);
-        if (!made)
-            drop_candidate(
-                all, own); /* its plan was asked for; to make it again takes less than an epoch, and all at once much memory */
+        if (!made) /* to make it again takes less than an epoch; all at once would take much memory */
+            drop_candidate(all, own);
     }
     bool by_teams = !bp_load_is_for_threads(&load, threads);
     for (uint32_t i = 0; i < all->running; i++)

@@ -250,7 +250,8 @@ Test(bpd, calls_that_come_in_pieces_change_nothing)
 
 /* ------------------------------------------------------------------------------------------------------------ in parts */
 
-/* The element of the second column, categories, at row 5 becomes a code that there is not; its chunk's sum is right all the same. */
+/* The element of the second column, categories, at row 5 becomes a code that there is not; its chunk's sum is right all the
+ * same. */
 static void write_bad_code(unsigned char *bytes, size_t size)
 {
     uint64_t begin, sum;

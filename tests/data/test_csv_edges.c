@@ -46,8 +46,8 @@ static void expect_same_table(const char *left, const char *right, size_t chunk)
     bp_dataset_free(b);
 }
 
-/* RFC 4180 ends lines with CR LF, and need not end the last one: a CR at the very end is such an end, cut short. pandas and Python's csv
- * read it so. In the middle of a text a CR alone is no line end, nor part of a field without quotes. */
+/* RFC 4180 ends lines with CR LF, and need not end the last one: a CR at the very end is such an end, cut short. pandas and
+ * Python's csv read it so. In the middle of a text a CR alone is no line end, nor part of a field without quotes. */
 Test(csv_edges, a_carriage_return_ends_the_text_and_nothing_else)
 {
     static const char *const texts[][2] = {

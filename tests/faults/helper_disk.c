@@ -175,7 +175,8 @@ static size_t units_of(const loss *l)
     return l->written > l->durable ? (l->written - l->durable / l->tear * l->tear + l->tear - 1) / l->tear : 0;
 }
 
-/* There are the units of which `there` says so; others read as `fill`. The length is the last written one's, or what was asked for. */
+/* There are the units of which `there` says so; others read as `fill`. The length is the last written one's, or what was asked
+ * for. */
 static void show_units(loss *l, const unsigned char *there, int fill)
 {
     size_t first = l->durable / l->tear, units = units_of(l), last = l->durable;

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Calls `check` with the path, less `suffix`, of each file of that kind and version whose name ends so. Fails the test where there is
- * none: a new version of a format needs files of its own. */
+/* Calls `check` with the path, less `suffix`, of each file of that kind and version whose name ends so. Fails the test where there
+ * is none: a new version of a format needs files of its own. */
 void golden_each(const char *kind, uint64_t version, const char *suffix, void (*check)(const char *stem));
 
 /* stem + suffix; static, for four calls. */

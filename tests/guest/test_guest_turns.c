@@ -14,7 +14,14 @@
 #include "problem.h"
 #include "turns.h"
 
-enum { CROWD = 24, BATCH = 100, INPUTS = 20, HIDDEN = 70, OUTPUTS = 3, PARAMETERS = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS };
+enum {
+    CROWD = 24,
+    BATCH = 100,
+    INPUTS = 20,
+    HIDDEN = 70,
+    OUTPUTS = 3,
+    PARAMETERS = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS
+};
 
 /* Without inexact, which clang's OpenMP raises when it starts its threads. */
 #define TRAPS (FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW)

@@ -330,8 +330,8 @@ Test(losses, every_number_of_rows_has_the_bits_of_the_formulas)
     end(&s);
 }
 
-/* Rows of classes, 0 but for column `hot`, beside rows of none, of two, of as many columns as a row may have that is taken alone, of
- * one more, and of all. */
+/* Rows of classes, 0 but for column `hot`, beside rows of none, of two, of as many columns as a row may have that is taken alone,
+ * of one more, and of all. */
 static void make_classes(subject *s, size_t hot, size_t turn)
 {
     static const size_t hits[] = {1, 1, 0, 2, 8, 9};

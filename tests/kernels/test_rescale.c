@@ -22,7 +22,8 @@ static double draw(uint64_t *seed)
     return (double)(*seed >> 11) * 0x1p-53;
 }
 
-/* What lies halfway between two floats, or one double beside it, once it is divided by the scale: the last bit of the quotient decides. */
+/* What lies halfway between two floats, or one double beside it, once it is divided by the scale: the last bit of the quotient
+ * decides. */
 static double draw_halfway(uint64_t *seed, double scale)
 {
     double halfway = (floor(draw(seed) * 0x1p23) + 0x1p23 + 0.5) * 0x1p-20, x = halfway * scale;

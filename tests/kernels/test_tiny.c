@@ -1,5 +1,5 @@
-/* A tiny network's shard in one call: gradient and losses have the bits of the formulas, chain by chain, from every table, for every
- * size that the kernel takes, inside fences.
+/* A tiny network's shard in one call: gradient and losses have the bits of the formulas, chain by chain, from every table, for
+ * every size that the kernel takes, inside fences.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>

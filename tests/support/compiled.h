@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/* Way `number`, from 0, of compiling: each compiler there is, as C99 with -O0 and with -O2, and with what invites contraction. NULL behind the last; static text. */
+/* Way `number`, from 0, of compiling: each compiler there is, as C99 with -O0 and with -O2, and with what invites contraction. NULL
+ * behind the last; static text. */
 const char *compiler_way(size_t number);
 
 /* Compiles `source` in that way, with warnings as errors, and loads it; fails the test with what the compiler says. */

@@ -324,7 +324,8 @@ static void expect_counts_of_predictions(bp_loss loss, uint32_t n, uint64_t rows
     bp_network_free(network);
 }
 
-/* Where z is near 0 the probability is one half, to the bit, on both of its sides; where two z are near each other, so are theirs. */
+/* Where z is near 0 the probability is one half, to the bit, on both of its sides; where two z are near each other, so are
+ * theirs. */
 Test(evaluation, the_class_is_that_of_the_probability_that_predict_gives)
 {
     enum { ROWS = 600 };

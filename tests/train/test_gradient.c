@@ -180,7 +180,8 @@ static void check_way(subject *s, const bp_settings *settings)
         for (size_t i = 0; i < PARAMETERS_MOST; i++)
             cr_assert(memcmp(flat + i, s->wanted + i, sizeof *flat) == 0,
                       "m %zu, batch %zu, %u threads, %s, %s: [%zu] is %a, not %a", s->m, e.plan.batch, e.plan.threads,
-                      e.plan.arithmetic.kernels->name, e.plan.blocks ? "buffers" : "tiles", i, (double)flat[i], (double)s->wanted[i]);
+                      e.plan.arithmetic.kernels->name, e.plan.blocks ? "buffers" : "tiles", i, (double)flat[i],
+                      (double)s->wanted[i]);
         assert_padding_is_zero(&e);
     }
     free(e.memory);

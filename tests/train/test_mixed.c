@@ -206,7 +206,8 @@ Test(mixed, separate_calls_give_the_parameters_of_a_fit)
 
 /* ------------------------------------------------------------------------------------------------------- long chains */
 
-/* One chain over all rows, as a large layer has it: in buffers 64 rows of it come first, and its sums rest until the others come. */
+/* One chain over all rows, as a large layer has it: in buffers 64 rows of it come first, and its sums rest until the others
+ * come. */
 static float *after_one_chain(const problem *p, const bp_settings *way)
 {
     bp_network *network = problem_network(p);

@@ -260,7 +260,8 @@ Test(plan, its_text_tells_what_was_chosen)
     bp_plan plan = plan_of(&layout, &settings);
 
     bp_plan_text(&plan, &layout, text, sizeof text);
-    cr_assert(strstr(text, plan.arithmetic.kernels->name) && strstr(text, "threads:  3 ") && strstr(text, "gradient: buffers"), "%s", text);
+    cr_assert(strstr(text, plan.arithmetic.kernels->name) && strstr(text, "threads:  3 ") && strstr(text, "gradient: buffers"),
+              "%s", text);
     cr_assert(strstr(text, "784 x 512") && strstr(text, "512 x 10"), "%s", text);
 }
 
