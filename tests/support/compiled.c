@@ -22,7 +22,7 @@ const char *compiler_way(size_t number)
     char compilers[] = BP_COMPILERS, *rest = compilers, *compiler = NULL;
 
     for (size_t i = 0; i <= number / FLAGS; i++)
-        compiler = strtok_r(i ? NULL : rest, " ", &rest);
+        compiler = strtok_r(i ? NULL : rest, "|", &rest);
     if (!compiler)
         return NULL;
     snprintf(way, sizeof way, "%s %s", compiler, flags[number % FLAGS]);
