@@ -64,6 +64,15 @@ void bp_release(const bp_allocator *allocator, void *memory, size_t size)
         allocator->release(allocator->context, memory, size ? size : 1);
 }
 
+bool bp_memory_has_room(size_t size)
+{
+    bp_allocator usual = bp_allocator_or_default(NULL); /* where such a library's comes from */
+    void *room = bp_allocate(&usual, size);
+
+    bp_release(&usual, room, size);
+    return room;
+}
+
 bp_status bp_grow(const bp_allocator *allocator, void **memory, size_t *capacity, size_t need, bp_error *error)
 {
     if (need <= *capacity)

@@ -9,6 +9,8 @@
 #ifndef BP_MEMORY_H
 #define BP_MEMORY_H
 
+#include <stdbool.h>
+
 #include "backprop.h"
 
 #define BP_ALIGNMENT 64 /* a cache line, and the widest vector */
@@ -28,6 +30,10 @@ void *bp_allocate_zeroed(const bp_allocator *allocator, size_t size);
 
 /* `memory` may be NULL; `size` as it was asked for. */
 void bp_release(const bp_allocator *allocator, void *memory, size_t size);
+
+/* Whether so many bytes are there to be had at this moment: asked before a library that takes its memory from malloc, and ends the
+ * process where that refuses. */
+bool bp_memory_has_room(size_t size);
 
 /* Makes room for `need` bytes in a block that grows by doubling; content is kept. On BP_NO_MEMORY the block is as it was. */
 bp_status bp_grow(const bp_allocator *allocator, void **memory, size_t *capacity, size_t need, bp_error *error);

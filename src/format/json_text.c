@@ -6,18 +6,9 @@
 
 #include "memory.h"
 
-/* What jansson makes of a header, and once more. Where it is refused in the middle of a number, jansson 2.14 ends the process. */
+/* What jansson makes of a header, and once more. Where it is refused in the middle of a number, jansson 2.14 ends the process. A text
+ * that is there is small enough for so many times its bytes to be counted. */
 #define ROOM_TIMES 16
-
-/* Of a text that is there, so that many bytes can be counted. */
-static bool has_room(size_t size)
-{
-    bp_allocator usual = bp_allocator_or_default(NULL); /* where jansson's own comes from */
-    void *room = bp_allocate(&usual, ROOM_TIMES * size);
-
-    bp_release(&usual, room, ROOM_TIMES * size);
-    return room;
-}
 
 /* Where memory is refused, jansson calls the text wrong, or leaves characters out of it. So it is parsed twice, and both have to
  * come to the same: at 10 ms for a million bytes, twice is still cheap. */
@@ -25,12 +16,13 @@ bp_status bp_json_parse(const char *text, size_t size, json_t **root, json_error
 {
     json_error_t other;
 
-    if (!has_room(size))
+    if (!bp_memory_has_room(ROOM_TIMES * size))
         return BP_NO_MEMORY;
     json_t *first = json_loadb(text, size, JSON_REJECT_DUPLICATES, problem);
     json_t *second = json_loadb(text, size, JSON_REJECT_DUPLICATES, &other);
     bool both = first && second && json_equal(first, second);
-    bool none = !first && !second && problem->text[0] && strcmp(problem->text, other.text) == 0 && has_room(size);
+    bool none =
+        !first && !second && problem->text[0] && strcmp(problem->text, other.text) == 0 && bp_memory_has_room(ROOM_TIMES * size);
 
     json_decref(second);
     if (both)

@@ -8,15 +8,6 @@
 /* hwloc takes 623 KB for 512 hardware threads, as much again on the way, and ends the process where any of it is refused. */
 #define HWLOC_ROOM ((size_t)2 << 20)
 
-static bool has_room(void)
-{
-    bp_allocator usual = bp_allocator_or_default(NULL); /* where hwloc's own comes from */
-    void *room = bp_allocate(&usual, HWLOC_ROOM);
-
-    bp_release(&usual, room, HWLOC_ROOM);
-    return room;
-}
-
 static bool load(hwloc_topology_t topology, const char *synthetic)
 {
     /* On some systems hwloc would bind the calling thread to each CPU in turn; the host's binding is not ours to touch. */
@@ -91,7 +82,7 @@ bool bp_topology_by_hwloc(const char *synthetic, bp_topology *result)
     hwloc_topology_t topology;
     hwloc_bitmap_t cpus = NULL;
 
-    if (!has_room() || hwloc_topology_init(&topology))
+    if (!bp_memory_has_room(HWLOC_ROOM) || hwloc_topology_init(&topology))
         return false;
     if (load(topology, synthetic))
         cpus = usable_cpus(topology);
