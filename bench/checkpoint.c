@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backprop.h"
+#include "clock.h"
 
 enum { INPUTS = 784, OUTPUTS = 10, ROWS = 512, TIMES = 15 };
 
@@ -32,13 +32,6 @@ static void check(bp_status status, const bp_error *error)
         return;
     fprintf(stderr, "%s\n", error->text);
     exit(1);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static void make_data(void)
@@ -61,9 +54,9 @@ static int save(void *context, const bp_progress *progress)
     (void)progress;
 
     for (size_t i = 0; i < TIMES; i++) {
-        double began = now();
+        double began = bp_clock();
         check(bp_trainer_checkpoint(s->trainer, s->path, &error), &error);
-        s->seconds[i] = now() - began;
+        s->seconds[i] = bp_clock() - began;
     }
     return 1;
 }

@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "backprop.h"
+#include "clock.h"
 
 enum { INPUTS = 8, M = 32, FED = 4096, TURNS = 151, CALL_STEPS = 16 };
 
@@ -39,13 +39,6 @@ static void *take(size_t count, size_t size)
     if (!memory)
         exit(1);
     return memory;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static void make_data(void)
@@ -124,32 +117,32 @@ static double step_crowd(crowd *c, uint32_t threads, uint64_t steps)
         c->turn[i].y = y + first;
         c->turn[i].rows = steps * M;
     }
-    double since = now();
+    double since = bp_clock();
     for (uint64_t call = 0; call < calls; call++)
         check(bp_trainers_step(c->turn, c->count, threads, &error), &error);
-    return (now() - since) / (double)(calls * c->count * steps);
+    return (bp_clock() - since) / (double)(calls * c->count * steps);
 }
 
 static double feed(bp_trainer *trainer)
 {
     bp_error error;
-    double since = now();
+    double since = bp_clock();
 
     for (size_t step = 0; step < FED; step++)
         check(bp_trainer_step(trainer, M, x + step * M * INPUTS, y + step * M, NULL, NULL, &error), &error);
-    return (now() - since) / FED;
+    return (bp_clock() - since) / FED;
 }
 
 static double feed_in_turns(bp_trainer *trainer)
 {
     bp_error error;
-    double since = now();
+    double since = bp_clock();
 
     for (size_t step = 0; step < FED; step++) {
         bp_turn turn = {.trainer = trainer, .x = x + step * M * INPUTS, .y = y + step * M, .rows = M};
         check(bp_trainers_step(&turn, 1, 1, &error), &error);
     }
-    return (now() - since) / FED;
+    return (bp_clock() - since) / FED;
 }
 
 /* The same steps in a call of their own: what a step takes without a caller between. */
@@ -157,10 +150,10 @@ static double walk(bp_trainer *trainer)
 {
     bp_turn turn = {.trainer = trainer, .x = x, .y = y, .rows = (uint64_t)FED * M};
     bp_error error;
-    double since = now();
+    double since = bp_clock();
 
     check(bp_trainers_step(&turn, 1, 1, &error), &error);
-    return (now() - since) / FED;
+    return (bp_clock() - since) / FED;
 }
 
 /* A fit of one epoch; its set-up and end are in the time, spread over 4,096 steps. */
@@ -171,9 +164,9 @@ static double fit(const bp_examples *examples)
     bp_error error;
 
     make_pair(1, &network, &trainer);
-    double since = now();
+    double since = bp_clock();
     check(bp_trainer_fit(trainer, NULL, examples, (bp_rows){NULL, 0}, NULL, (bp_rows){NULL, 0}, NULL, NULL, &error), &error);
-    double seconds = now() - since;
+    double seconds = bp_clock() - since;
     bp_trainer_free(trainer);
     bp_network_free(network);
     return seconds / FED;

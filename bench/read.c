@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "dataset.h"
 #include "random.h"
 
@@ -58,13 +58,6 @@ static void write_file(const char *path, long megabytes, long columns, const cha
     check(fclose(file) == 0, "cannot write");
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* The most memory so far; getrusage's would be the parent's where that had more. */
 static double peak(void)
 {
@@ -92,12 +85,12 @@ static void read_file(const char *path, const char *threads)
     bp_settings settings;
     bp_dataset *dataset;
     bp_error error;
-    double before = peak(), began = now();
+    double before = peak(), began = bp_clock();
 
     bp_settings_init(&settings, sizeof settings);
     check(bp_settings_set(&settings, "threads", threads, &error) == BP_OK, error.text);
     check(bp_dataset_read(path, &settings, 1, NULL, &dataset, &error) == BP_OK, error.text);
-    double seconds = now() - began;
+    double seconds = bp_clock() - began;
     printf("{\"seconds\":%.6f,\"peak_bytes\":%.0f,\"data_bytes\":%.0f,\"rows\":%llu,\"columns\":%zu}\n", seconds, peak() - before,
            data_bytes(dataset), (unsigned long long)dataset->rows, dataset->column_count);
     bp_dataset_free(dataset);

@@ -5,22 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "clock.h"
 
 /* Seconds of so many calls. */
 static double take(const timing *t, size_t calls)
 {
-    double since = now();
+    double since = bp_clock();
     for (size_t i = 0; i < calls; i++)
         t->call(t->context);
-    return now() - since;
+    return bp_clock() - since;
 }
 
 /* The first call touches memory for the first time, and counts for nothing. */

@@ -11,6 +11,7 @@
 
 #include "bench.h"
 #include "bench_error.h"
+#include "clock.h"
 #include "error.h"
 #include "peak.h"
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
 #include "team.h"
 
 #define PEAK_SECONDS 0.1 /* long enough for the clock to settle, short enough to tell hot from cold */

@@ -1,26 +1,18 @@
 /* The fit: checkpoints and progress on the way, and what is left of it when it ends early.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "interrupt.h"
 #include "message.h"
 #include "progress.h"
 #include "train.h"
 
 /* ----------------------------------------------------------------------------------------------------- on the way */
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* By itself, saving takes 1 % of the time at most: 60 s become more where the disk is slow or the network large. */
 static double seconds_between(const bp_train *train)
@@ -48,10 +40,10 @@ static bool save_if_due(bp_train *train, const bp_progress *progress)
 
     if (!path || !is_due(train, progress))
         return true;
-    double began = seconds_now();
+    double began = bp_clock();
     train->saved = *progress;
     train->save_status = bp_trainer_checkpoint(train->trainer, path, &train->save_error);
-    train->save_seconds = seconds_now() - began;
+    train->save_seconds = bp_clock() - began;
     return train->save_status == BP_OK || train->save_status == BP_DIVERGED;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "candidate.h"
 
+#include "clock.h"
 #include "error.h"
 #include "float_state.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bpd.h"
+#include "clock.h"
 #include "error.h"
 #include "evaluate.h"
 #include "examples.h"

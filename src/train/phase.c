@@ -1,13 +1,12 @@
 /* The rows phase of a step, as one member of the team goes through it, and what both phases share.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "backward.h"
 #include "batch.h"
+#include "clock.h"
 #include "dropout.h"
 #include "forward.h"
 #include "grid.h"
@@ -15,14 +14,6 @@
 #include "size.h"
 #include "sum.h"
 #include "tiny.h"
-
-double bp_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void bp_phase_lap(bp_trainer *trainer, bp_member member, bp_phase phase, double *since)
 {

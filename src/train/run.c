@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run.h"
 
+#include "clock.h"
 #include "error.h"
 #include "examples.h"
 #include "size.h"

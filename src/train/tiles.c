@@ -4,6 +4,7 @@
  * and then what another has left. Whoever makes a tile makes the same bits.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "clock.h"
 #include "finite.h"
 #include "grid.h"
 #include "size.h"

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "error.h"
 #include "examples.h"
 #include "fit.h"

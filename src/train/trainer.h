@@ -174,9 +174,6 @@ static inline bp_strip bp_trainer_strip(const bp_trainer *trainer, bp_member mem
     return trainer->strip ? trainer->strip[member.index] : (bp_strip){.room = NULL};
 }
 
-/* Seconds of a clock that never goes back. */
-double bp_clock(void);
-
 /* Adds the time since *since to a phase, and moves *since on. The caller's thread alone measures. */
 void bp_phase_lap(bp_trainer *trainer, bp_member member, bp_phase phase, double *since);
 
