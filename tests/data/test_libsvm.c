@@ -9,6 +9,7 @@
 #include "dataset.h"
 #include "examples.h"
 #include "helper_data.h"
+#include "refusing.h"
 #include "scratch.h"
 
 TestSuite(libsvm, .init = scratch_begin, .fini = scratch_end);
@@ -213,31 +214,11 @@ Test(libsvm, lines_that_cannot_be_are_refused)
     refuse("1 99999999999999999999:1\n", 1, "no index");
 }
 
-typedef struct meter {
-    size_t alive;
-    size_t most;
-} meter;
-
-static void *allocate(void *context, size_t size, size_t alignment)
-{
-    meter *m = context;
-
-    m->alive += size;
-    m->most = m->alive > m->most ? m->alive : m->most;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void release(void *context, void *memory, size_t size)
-{
-    ((meter *)context)->alive -= size;
-    free(memory);
-}
-
 /* The most memory at once while a file of one entry is read. */
 static size_t memory_of(unsigned long index, const char *limit, bp_status expected)
 {
-    meter m = {0, 0};
-    bp_allocator allocator = {.context = &m, .allocate = allocate, .release = release};
+    refusing meter = refuse_at(SIZE_MAX);
+    bp_allocator allocator = refusing_allocator(&meter);
     bp_dataset *dataset = NULL;
     char line[40];
 
@@ -245,8 +226,8 @@ static size_t memory_of(unsigned long index, const char *limit, bp_status expect
     write_text("t.svm", line);
     cr_assert_eq(bp_dataset_read("t.svm", with("max-index", limit, NULL), 0, &allocator, &dataset, NULL), expected, "%s", line);
     bp_dataset_free(dataset);
-    cr_assert_eq(m.alive, 0);
-    return m.most;
+    cr_assert_eq(meter.bytes, 0);
+    return meter.most;
 }
 
 /* As backprop.h has it; a first block for the text is 1 MiB. */

@@ -12,6 +12,7 @@
 #include "helper_data.h"
 #include "npy_parts.h"
 #include "pack.h"
+#include "refusing.h"
 #include "scratch.h"
 
 TestSuite(npy, .init = scratch_begin, .fini = scratch_end);
@@ -331,31 +332,12 @@ Test(npy, a_file_that_changes_between_its_passes_is_refused)
     expect_change_found("<f8", "<f4", 4, NULL);
 }
 
-typedef struct room {
-    size_t now, most;
-} room;
-
-static void *room_take(void *context, size_t size, size_t alignment)
-{
-    room *r = context;
-
-    r->now += size;
-    r->most = r->now > r->most ? r->now : r->most;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void room_give(void *context, void *memory, size_t size)
-{
-    ((room *)context)->now -= size;
-    free(memory);
-}
-
 Test(npy, packing_in_parts_takes_the_memory_of_a_part)
 {
-    room r = {0};
-    bp_allocator allocator = {&r, room_take, room_give};
+    refusing meter = refuse_at(SIZE_MAX);
+    bp_allocator allocator = refusing_allocator(&meter);
 
     write_long("<f8", 8, NULL); /* 480,000 bytes; a part has 8192 rows */
     cr_assert_eq(bp_pack_npy("x.npy", with(NULL), 1000, "parts.bpd", &allocator, NULL, NULL), BP_OK);
-    cr_assert(r.now == 0 && r.most < 420000, "%zu bytes, %zu at the end", r.most, r.now);
+    cr_assert(meter.bytes == 0 && meter.most < 420000, "%zu bytes, %zu at the end", meter.most, meter.bytes);
 }

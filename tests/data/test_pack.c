@@ -146,39 +146,17 @@ Test(pack, takes_every_kind_of_file)
 
 /* -------------------------------------------------------------------------------------------------------------- memory */
 
-typedef struct peak {
-    size_t alive;
-    size_t most;
-} peak;
-
-static void *allocate_counted(void *context, size_t size, size_t alignment)
-{
-    peak *p = context;
-
-    p->alive += size;
-    p->most = p->alive > p->most ? p->alive : p->most;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void release_counted(void *context, void *memory, size_t size)
-{
-    peak *p = context;
-
-    p->alive -= size;
-    free(memory);
-}
-
 static size_t peak_of(uint64_t rows)
 {
-    peak p = {0};
-    bp_allocator allocator = {.context = &p, .allocate = allocate_counted, .release = release_counted};
+    refusing meter = refuse_at(SIZE_MAX);
+    bp_allocator allocator = refusing_allocator(&meter);
     bp_error error;
 
     write_table("a.csv", rows);
     cr_assert_eq(bp_pack_csv("a.csv", 0, by_threads(2), CHUNK, SMALL, "parts.bpd", &allocator, NULL, &error), BP_OK, "%s",
                  error.text);
-    cr_assert_eq(p.alive, 0);
-    return p.most;
+    cr_assert_eq(meter.bytes, 0);
+    return meter.most;
 }
 
 Test(pack, memory_does_not_grow_with_the_rows)

@@ -17,6 +17,7 @@ static void *refusing_allocate(void *context, size_t size, size_t alignment)
     void *memory = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     state->alive += memory != NULL;
     state->bytes += memory ? size : 0;
+    state->most = state->bytes > state->most ? state->bytes : state->most;
     return memory;
 }
 

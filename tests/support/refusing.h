@@ -1,4 +1,4 @@
-/* An allocator that counts what is alive and refuses one allocation: whoever fails on it must give back the rest.
+/* An allocator that counts what is alive, now and at most, and refuses one allocation: whoever fails on it must give back the rest.
  *
  *     for (refusing r = refuse_at(0); ...; r = refuse_at(r.refuse + 1))
  *
@@ -16,6 +16,7 @@ typedef struct refusing {
     size_t asked;
     size_t alive;
     size_t bytes; /* alive */
+    size_t most;  /* bytes alive at a time */
 } refusing;
 
 refusing refuse_at(size_t allocation);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "problem.h"
+#include "refusing.h"
 #include "settings.h"
 #include "trial_draw.h"
 
@@ -211,29 +212,10 @@ Test(tune, where_the_last_rung_diverges_the_best_that_was_out_is_trained_in_its_
     tear_down(s);
 }
 
-typedef struct counted {
-    size_t now, most;
-} counted;
-
-static void *count_allocate(void *context, size_t size, size_t alignment)
-{
-    counted *bytes = context;
-
-    bytes->now += size;
-    bytes->most = bytes->now > bytes->most ? bytes->now : bytes->most;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void count_release(void *context, void *memory, size_t size)
-{
-    ((counted *)context)->now -= size;
-    free(memory);
-}
-
 static size_t most_bytes(search *s, const bp_settings *settings, uint32_t trials)
 {
-    counted bytes = {0};
-    bp_allocator allocator = {&bytes, count_allocate, count_release};
+    refusing meter = refuse_at(SIZE_MAX);
+    bp_allocator allocator = refusing_allocator(&meter);
     bp_trial *trial = calloc(trials, sizeof *trial);
     bp_network *network;
 
@@ -242,8 +224,8 @@ static size_t most_bytes(search *s, const bp_settings *settings, uint32_t trials
                  BP_OK);
     bp_network_free(network);
     free(trial);
-    cr_assert_eq(bytes.now, 0);
-    return bytes.most;
+    cr_assert_eq(meter.bytes, 0);
+    return meter.most;
 }
 
 Test(tune, a_third_of_the_trials_is_in_memory_at_a_time)
