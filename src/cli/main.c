@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data_kind.h"
 #include "message.h"
 #include "nearest.h"
 #include "options.h"
+#include "readings.h"
 #include "report.h"
 
 const bp_command *const bp_commands[] = {&bp_command_train,
@@ -53,7 +53,7 @@ static int run_command(const bp_command *command, int argc, char **argv)
     int code;
 
     if (bp_arguments_read(&arguments, command, argc, argv, &code)) {
-        code = bp_data_kind_check(&arguments);
+        code = bp_readings_check(&arguments);
         if (code == BP_EXIT_DONE)
             code = command->run(&arguments);
     }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data_kind.h"
 #include "message.h"
 #include "options.h"
+#include "readings.h"
 #include "settings.h"
 #include "text_file.h"
 #include "train.h"
@@ -25,7 +25,7 @@ static bool has_an_effect(const bp_train *train, const char *key)
         return !file;
     if (strcmp(key, "patience") == 0 || strcmp(key, "metric") == 0)
         return file || train->settings.validation_split > 0;
-    return bp_data_kind_takes(train->arguments, key);
+    return bp_readings_take(train->arguments, key);
 }
 
 /* Whether the run would be refused if this setting were given, beside those that are. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "data_kind.h"
 #include "error.h"
 #include "file.h"
 #include "memory.h"
@@ -47,7 +48,7 @@ static bp_status keep_all(bp_csv_source *source, bp_error *error)
 bp_status bp_csv_source_open(bp_csv_source *source, const char *path, const bp_allocator *allocator, bp_error *error)
 {
     *source = (bp_csv_source){.allocator = *allocator, .path = path, .fd = -1};
-    if (strcmp(path, "-") != 0 && !path[bp_stream_plain_length(path)]) {
+    if (strcmp(path, "-") != 0 && !path[bp_plain_length(path)]) {
         BP_TRY(bp_file_open_read(path, &source->fd, &source->size, error));
         if (source->size) /* a pipe, or a file of /proc, tells none beforehand */
             return BP_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bpd.h"
+#include "data_kind.h"
 #include "dataset_rows.h"
 #include "error.h"
 #include "float_state.h"
@@ -12,7 +13,6 @@
 #include "reader.h"
 #include "settings.h"
 #include "size.h"
-#include "text.h"
 
 #define LISTED 600 /* bytes of column names in a message: room for the rest of the sentence stays */
 #define NAMED 100  /* of one that there is not */
@@ -158,7 +158,7 @@ static BP_OUT_OF_LINE bp_status read_packed(const char *path, const bp_settings 
 static bp_status read_by_name(const char *path, const bp_settings *settings, bp_need need, const bp_allocator *allocator,
                               bp_dataset **result, bp_error *error)
 {
-    if (!bp_text_ends_with(path, strlen(path), ".bpd"))
+    if (bp_data_kind_of(path) != BP_DATA_BPD || path[bp_plain_length(path)])
         return bp_reader_read(path, settings, need, allocator, result, error);
     bp_float_state host = bp_float_begin(BP_SUBNORMALS_KEPT);
     bp_status status = read_packed(path, settings, allocator, result, error);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data_kind.h"
 #include "dataset_matrix.h"
 #include "error.h"
 #include "memory.h"
@@ -200,7 +201,7 @@ static bool labels_name(const char *path, char *name, size_t capacity)
 /* The same name packed where it is plain, plain where it is packed. */
 static void toggle_gzip(char *name)
 {
-    size_t plain = bp_stream_plain_length(name);
+    size_t plain = bp_plain_length(name);
 
     if (name[plain])
         name[plain] = 0;

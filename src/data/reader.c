@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
 
-#include <string.h>
-
 #include "csv.h"
+#include "data_kind.h"
 #include "error.h"
 #include "file.h"
 #include "float_state.h"
 #include "idx.h"
 #include "libsvm.h"
 #include "npy.h"
-#include "stream.h"
 #include "text.h"
 
 /* A path that leads nowhere, or to a directory, is a better reason than its name. */
@@ -28,16 +26,16 @@ static bp_status refuse_format(const char *path, bp_error *error)
 
 static bp_status fill(bp_dataset *dataset, const bp_settings *settings, bp_need need, bp_error *error)
 {
-    const char *path = dataset->path;
-    size_t length = bp_stream_plain_length(path);
-
-    if (bp_text_ends_with(path, length, ".libsvm") || bp_text_ends_with(path, length, ".svm"))
+    switch (bp_data_kind_of(dataset->path)) {
+    case BP_DATA_LIBSVM:
         return bp_libsvm_read(dataset, settings, error);
-    if (bp_text_ends_with(path, length, ".npy"))
+    case BP_DATA_NPY:
         return bp_npy_read(dataset, settings, need != BP_NEED_TARGET, error);
-    if (bp_text_ends_with(path, length, "-ubyte") || bp_text_ends_with(path, length, ".idx"))
+    case BP_DATA_IDX:
         return bp_idx_read(dataset, settings, need != BP_NEED_TARGET, error);
-    return refuse_format(path, error);
+    default:
+        return refuse_format(dataset->path, error);
+    }
 }
 
 static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings *settings, bp_need need,
@@ -57,10 +55,8 @@ static BP_OUT_OF_LINE bp_status read_binary(const char *path, const bp_settings 
 
 bool bp_reader_is_csv(const char *path, char *separator)
 {
-    size_t length = bp_stream_plain_length(path);
-
-    *separator = bp_text_ends_with(path, length, ".tsv") ? '\t' : 0;
-    return *separator || strcmp(path, "-") == 0 || bp_text_ends_with(path, length, ".csv");
+    *separator = bp_text_ends_with(path, bp_plain_length(path), ".tsv") ? '\t' : 0;
+    return bp_data_kind_of(path) == BP_DATA_CSV;
 }
 
 /* CSV is read by a team, so it begins the floating-point state where it needs it. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "data_kind.h"
 #include "error.h"
 #include "file.h"
 #include "memory.h"
@@ -29,12 +30,6 @@ struct bp_stream {
     uint64_t consumed;  /* compressed bytes handed to zlib and taken by it */
     unsigned char window[WINDOW];
 };
-
-size_t bp_stream_plain_length(const char *path)
-{
-    size_t length = strlen(path);
-    return length > 3 && strcmp(path + length - 3, ".gz") == 0 ? length - 3 : length;
-}
 
 /* zlib does not say how large a block is when it gives it back: a header in front keeps that. */
 static void *allocate_for_zlib(void *context, uInt count, uInt size)
@@ -88,7 +83,7 @@ bp_status bp_stream_open(const char *path, const bp_allocator *allocator, bp_str
     stream->path = path;
     stream->fd = -1;
     bp_status status = open_file(stream, error);
-    if (status == BP_OK && path[bp_stream_plain_length(path)])
+    if (status == BP_OK && path[bp_plain_length(path)])
         status = open_gzip(stream, error);
     if (status != BP_OK) {
         bp_stream_close(stream);

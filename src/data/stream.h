@@ -21,7 +21,4 @@ void bp_stream_close(bp_stream *stream);
  * *capacity). */
 bp_status bp_stream_read_up_to(bp_stream *stream, size_t limit, void **bytes, size_t *size, size_t *capacity, bp_error *error);
 
-/* The path without a suffix .gz, as far as it reaches: the length of what names the format. */
-size_t bp_stream_plain_length(const char *path);
-
 #endif

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data_kind.h"
+#include "readings.h"
 
 #include <string.h>
 
+#include "data_kind.h"
 #include "message.h"
 #include "settings.h"
-
-static const struct {
-    const char *suffix;
-    bp_data_kind kind;
-} suffixes[] = {{".csv", BP_DATA_CSV},    {".tsv", BP_DATA_CSV}, {".npy", BP_DATA_NPY},   {".libsvm", BP_DATA_LIBSVM},
-                {".svm", BP_DATA_LIBSVM}, {".idx", BP_DATA_IDX}, {"-ubyte", BP_DATA_IDX}, {".bpd", BP_DATA_BPD}};
 
 /* Settings that some kinds of files alone are read by. */
 static const struct {
@@ -22,22 +17,6 @@ static const struct {
     {"decimal", 1u << BP_DATA_CSV, "CSV"},         {"missing", 1u << BP_DATA_CSV, "CSV"},
     {"categorical", 1u << BP_DATA_CSV, "CSV"},     {"max-categories", 1u << BP_DATA_CSV | 1u << BP_DATA_BPD, "CSV and .bpd"},
     {"max-index", 1u << BP_DATA_LIBSVM, "LIBSVM"}, {"memory", 1u << BP_DATA_BPD, ".bpd"}};
-
-bp_data_kind bp_data_kind_of(const char *path)
-{
-    size_t length = strlen(path);
-
-    if (strcmp(path, "-") == 0)
-        return BP_DATA_CSV;
-    if (length > 3 && strcmp(path + length - 3, ".gz") == 0)
-        length -= 3;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        size_t part = strlen(suffixes[i].suffix);
-        if (length >= part && memcmp(path + length - part, suffixes[i].suffix, part) == 0)
-            return suffixes[i].kind;
-    }
-    return BP_DATA_UNKNOWN;
-}
 
 /* Bit i: a data file of the run is of kind i. */
 static unsigned kinds_of(const bp_arguments *arguments)
@@ -64,13 +43,13 @@ static bool is_useless(unsigned kinds, const char *key, size_t *place)
     return false;
 }
 
-bool bp_data_kind_takes(const bp_arguments *arguments, const char *key)
+bool bp_readings_take(const bp_arguments *arguments, const char *key)
 {
     size_t place;
     return !is_useless(kinds_of(arguments), key, &place);
 }
 
-int bp_data_kind_check(const bp_arguments *arguments)
+int bp_readings_check(const bp_arguments *arguments)
 {
     unsigned kinds = kinds_of(arguments);
     size_t place;
